@@ -1,0 +1,5 @@
+export * from "./bytes/errors.ts"
+export type { Binding, Extent } from "./bytes/extent.ts"
+export type { PhysicalOffset, VirtualOffset } from "./bytes/offset.ts"
+export { Io } from "./io/Io.ts"
+export type { IoFile, IoService, PathClass, UnsafeIoFile } from "./io/Io.ts"

@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["property-tests/**/*.test.ts"],
+    testTimeout: 1_800_000,
+    maxWorkers: 2
+  }
+})
