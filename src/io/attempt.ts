@@ -1,0 +1,18 @@
+/**
+ * The bridge from synchronous code that throws tagged errors to Effects that fail with them.
+ */
+import * as Effect from "effect/Effect"
+
+/**
+ * Runs `body` when the Effect runs. The errors it throws that carry a `_tag` are failures of type
+ * `E`, which the caller names; anything else is a bug and becomes a defect.
+ */
+export const attempt = <A, E>(body: () => A): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (cause) {
+      if (cause instanceof Error && "_tag" in cause) return Effect.fail(cause as E)
+      throw cause
+    }
+  })
