@@ -1,0 +1,69 @@
+/**
+ * What only the command line can get wrong. Everything else is an error of the library.
+ *
+ * Each `message` is one line, since it goes to standard error as it is.
+ */
+import * as Data from "effect/Data"
+
+/** A line of a live list is not an extent of the source. `line` counts from 1. */
+export class BadLiveList extends Data.TaggedError("BadLiveList")<{
+  readonly name: string
+  readonly line: number
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `${this.name}, line ${this.line}: ${this.reason}`
+  }
+}
+
+/** Two arguments that must be different files are the same one. */
+export class SameFile extends Data.TaggedError("SameFile")<{
+  readonly path: string
+  readonly roles: string
+}> {
+  override get message(): string {
+    return `${this.path} is ${this.roles}: choose another file`
+  }
+}
+
+/** The sparse file and its source hold different bytes at one offset. */
+export class Different extends Data.TaggedError("Different")<{
+  readonly path: string
+  readonly source: string
+  readonly offset: number
+  readonly here: number
+  readonly there: number
+}> {
+  override get message(): string {
+    const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, "0")}`
+    return (
+      `${this.path} differs from ${this.source} at offset ${this.offset}: ` +
+      `${hex(this.here)} here, ${hex(this.there)} there`
+    )
+  }
+}
+
+/** The source ends before an extent that the sparse file holds, so it can't be what was compacted. */
+export class SourceTooShort extends Data.TaggedError("SourceTooShort")<{
+  readonly source: string
+  readonly size: number
+  readonly end: number
+}> {
+  override get message(): string {
+    return `${this.source} has ${this.size} bytes, and the kept extents reach ${this.end}: it is another file, or was cut`
+  }
+}
+
+/** Something that should hold by construction did not: the demonstration found a wrong byte. */
+export class DemoFailed extends Data.TaggedError("DemoFailed")<{ readonly reason: string }> {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** Whoever read standard output has gone. Nobody is left to tell. */
+export class OutputClosed extends Data.TaggedError("OutputClosed")<{}> {
+  override get message(): string {
+    return "standard output was closed"
+  }
+}
