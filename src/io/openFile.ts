@@ -98,6 +98,10 @@ class FileState {
   }
 }
 
+/** How much of a range lies within the file: beyond its end there is nothing to free. */
+const lengthWithin = (state: FileState, offset: number, length: number): number =>
+  Math.min(length, state.raw.size() - offset)
+
 const makeUnsafe = (state: FileState): UnsafeIoFile => {
   const { path, raw } = state
   const readSomeAt = (offset: number, buffer: Uint8Array): number => {
@@ -169,7 +173,8 @@ const makeUnsafe = (state: FileState): UnsafeIoFile => {
       checkRange("punchHole", offset, length)
       state.checkWritable("punchHole")
       try {
-        if (length > 0) raw.punch(offset, length)
+        const within = lengthWithin(state, offset, length)
+        if (within > 0) raw.punch(offset, within)
       } catch (cause) {
         throw punchFailed(cause, path)
       }
@@ -288,7 +293,7 @@ const map = (
     const { path, raw } = state
     const size = state.size()
     if (offset + length > size) {
-      throw new ReadOutOfBounds({ path, offset, length, end: Math.min(offset, size) })
+      throw new ReadOutOfBounds({ path, offset, length, end: size })
     }
     try {
       return raw.map(offset, length)
@@ -371,12 +376,14 @@ export const openFile = (raw: RawFile, path: string, readonly: boolean): OpenedF
         mutation<unknown, PunchError>(
           state,
           "punchHole",
-          length === 0
-            ? Effect.void
-            : pooled(
-                (next) => raw.punchLater(offset, length, next),
-                (cause) => punchFailed(cause, path)
-              )
+          pooled(
+            (next) => {
+              const within = lengthWithin(state, offset, length)
+              if (within > 0) raw.punchLater(offset, within, next)
+              else next(null, 0)
+            },
+            (cause) => punchFailed(cause, path)
+          )
         )
       ),
     map: (offset, length) => map(state, offset, length)
