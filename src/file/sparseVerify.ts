@@ -1,0 +1,96 @@
+/**
+ * Verifying a sparse file: the whole map, and every block of data against its checksum.
+ */
+import * as Effect from "effect/Effect"
+import { crc32 } from "../bytes/crc32.ts"
+import { Corrupt } from "../bytes/errors.ts"
+import { blockSumsBlockBytes } from "../format/blockSums.ts"
+import { attempt } from "../io/attempt.ts"
+import { Io } from "../io/Io.ts"
+import type { OffmapTable } from "./offmapTable.ts"
+import { blockDamaged, truncated } from "./sparseData.ts"
+import { loadSums, type OpenedSparseFile, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
+import { sparsePaths } from "./sparsePaths.ts"
+
+export interface SparseVerifyProgress {
+  /** Bytes of data verified so far. */
+  readonly bytes: number
+  /** Bytes of data in all. */
+  readonly total: number
+}
+
+export interface SparseVerifyOptions {
+  /** Told after every piece of some megabytes. */
+  readonly onProgress?: (progress: SparseVerifyProgress) => void
+}
+
+/** What was found whole. */
+export interface SparseVerified {
+  /** Extents in the map, points not counted. */
+  readonly extents: number
+  /** Bytes of data. */
+  readonly bytes: number
+  /** Blocks of data. */
+  readonly blocks: number
+}
+
+/**
+ * Checks all of the sparse file at `path`: every page of the map, that every extent lies within the
+ * data, and every block of data. Fails with the first `Corrupt` it meets.
+ */
+export const verifySparseFile = Effect.fn("SparseFile.verify")(function* (
+  path: string,
+  options: SparseVerifyOptions = {}
+): Effect.fn.Return<SparseVerified, SparseOpenError, Io> {
+  const io = yield* Io
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const opened = yield* openSparseFile(io, sparsePaths(path))
+      const extents = yield* attempt<number, Corrupt>(() => checkMap(opened))
+      yield* checkBlocks(opened, options.onProgress)
+      return { extents, bytes: opened.dataLength, blocks: opened.sums.blocks }
+    })
+  )
+})
+
+const checkMap = ({ dataLength, map, mapFile }: OpenedSparseFile): number => {
+  map.verifyAll()
+  return countExtents(map, dataLength, mapFile.path)
+}
+
+const countExtents = (map: OffmapTable, dataLength: number, path: string): number => {
+  let extents = 0
+  for (const { length, physical, virtual } of map.entries()) {
+    if (length === 0) continue
+    extents++
+    if (physical + length > dataLength) {
+      const reason = `the binding of ${length} bytes at ${virtual} reaches beyond the data`
+      throw new Corrupt({ path, offset: 0, reason })
+    }
+  }
+  return extents
+}
+
+const pieceBytes = 2 << 20
+
+const checkBlocks = (opened: OpenedSparseFile, onProgress: SparseVerifyOptions["onProgress"]) =>
+  Effect.gen(function* () {
+    const { data, dataLength: total } = opened
+    const sums = yield* loadSums(opened)
+    const buffer = new Uint8Array(Math.min(pieceBytes, total))
+    for (let at = 0; at < total; at += pieceBytes) {
+      const piece = buffer.subarray(0, Math.min(pieceBytes, total - at))
+      yield* data.readAt(at, piece)
+      for (let i = 0; i < piece.length; i += blockSumsBlockBytes) {
+        const block = (at + i) / blockSumsBlockBytes
+        if (crc32(piece.subarray(i, i + blockSumsBlockBytes)) !== sums[block]) {
+          return yield* blockDamaged(data.path, block)
+        }
+      }
+      onProgress?.({ bytes: at + piece.length, total })
+      yield* Effect.yieldNow
+    }
+  }).pipe(
+    Effect.catchTag("ReadOutOfBounds", (cause) => Effect.fail(truncated(cause))),
+    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+  )

@@ -1,0 +1,297 @@
+/**
+ * The state of a sparse file under construction, and the operations on it.
+ *
+ * Invariants: one operation at a time; every binding in the builder is in the coverage and the other
+ * way round; once `trouble` is set nothing more is appended, mapped or promoted.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type { FileExists, InconsistentStore, IoFailed, NoSpace, NoSuchFile } from "../bytes/errors.ts"
+import type { MemoryLimit, NotADirectory, NotAFile } from "../bytes/errors.ts"
+import { Closed, DoubleClose, InvalidArgument, Poisoned, ReadOutOfBounds } from "../bytes/errors.ts"
+import type { Extent } from "../bytes/extent.ts"
+import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
+import { checkOffset, checkRange } from "../bytes/offset.ts"
+import { encodeBlockSums } from "../format/blockSums.ts"
+import { attempt } from "../io/attempt.ts"
+import type { IoFile, IoService, WriteError } from "../io/Io.ts"
+import { Offmap } from "./Offmap.ts"
+import type { SparseClaim } from "./sparseClaim.ts"
+import { sparseCopy } from "./sparseCopy.ts"
+import { SparseCoverage } from "./sparseCoverage.ts"
+import { SparseExtents } from "./sparseExtents.ts"
+import { SparseOutput } from "./sparseOutput.ts"
+import type { SparsePaths } from "./sparsePaths.ts"
+import { SparsePlan } from "./sparsePlan.ts"
+import { promoteSparseFile } from "./sparsePromotion.ts"
+
+export type SparseAppendError = Closed | InvalidArgument | IoFailed | NoSpace | Poisoned
+export type SparseAppendFromError = SparseAppendError | MemoryLimit | ReadOutOfBounds
+export type SparseMapAddError = Closed | InvalidArgument | MemoryLimit | Poisoned
+export type SparseCloseError =
+  | DoubleClose
+  | FileExists
+  | InconsistentStore
+  | InvalidArgument
+  | IoFailed
+  | MemoryLimit
+  | NoSpace
+  | NoSuchFile
+  | NotADirectory
+  | NotAFile
+  | Poisoned
+
+/** What `appendExtents` has added. */
+export interface AppendedExtents {
+  /** Bindings added, after fusing. */
+  readonly extents: number
+  /** Bytes copied, gaps that were fused over included. */
+  readonly bytes: number
+}
+
+export interface SparseWritingOptions {
+  readonly io: IoService
+  readonly paths: SparsePaths
+  readonly claim: SparseClaim
+  /** Holds the open files and the lock: closed by `close`. */
+  readonly scope: Scope.Closeable
+  readonly maxGap: number
+}
+
+/** The bytes that `appendBytes` takes over between two chances for other fibers to run. */
+const sliceBytes = 4 << 20
+
+export class SparseWriting {
+  private readonly options: SparseWritingOptions
+  private readonly turn = Semaphore.makeUnsafe(1)
+  private readonly output: SparseOutput
+  private readonly builder = Offmap.builder()
+  private readonly coverage = new SparseCoverage(() => this.builder.build().entries())
+  /** Why nothing more can be written, once an append or a close has failed. */
+  private trouble: { readonly cause: unknown } | undefined
+  private closed = false
+  private promoting = false
+  private bindingsEnd = 0
+
+  constructor(options: SparseWritingOptions) {
+    this.options = options
+    this.output = new SparseOutput(options.claim.data)
+  }
+
+  currentOffset(): PhysicalOffset {
+    return this.output.end
+  }
+
+  offmap(): Offmap["Service"] {
+    return this.builder.build()
+  }
+
+  appendBytes(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
+    return this.appending("appendBytes", this.appendSlices(bytes))
+  }
+
+  appendFrom(
+    source: IoFile,
+    options: { readonly offset: VirtualOffset; readonly length: number; readonly updateMap: boolean }
+  ): Effect.Effect<void, SparseAppendFromError> {
+    const { length, offset, updateMap } = options
+    const copy = Effect.gen({ self: this }, function* () {
+      yield* attempt<void, InvalidArgument>(() => {
+        checkRange("appendFrom", offset, length)
+        if (updateMap) this.checkUnmapped("appendFrom", offset, length)
+      })
+      const end = yield* source.size
+      if (offset + length > end) {
+        return yield* new ReadOutOfBounds({ path: source.path, offset, length, end })
+      }
+      const physical = this.output.end
+      const extents = new SparseExtents()
+      extents.push("appendFrom", offset, length)
+      yield* sparseCopy({ source, extents, output: this.output, copied: () => {} })
+      if (updateMap) this.bind(offset, physical, length)
+    })
+    return this.appending("appendFrom", copy)
+  }
+
+  mapAdd(
+    virtual: VirtualOffset,
+    physical: PhysicalOffset,
+    length = 0
+  ): Effect.Effect<void, SparseMapAddError> {
+    const add = attempt<void, InvalidArgument | MemoryLimit>(() => {
+      checkRange("mapAdd", virtual, length)
+      checkRange("mapAdd", physical, length)
+      this.checkUnmapped("mapAdd", virtual, length)
+      this.bind(virtual, physical, length)
+    })
+    return this.appending("mapAdd", add)
+  }
+
+  appendExtents<E, R>(
+    source: IoFile,
+    extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
+  ): Effect.Effect<AppendedExtents, SparseAppendFromError | E, R> {
+    // Gathered before it is this operation's turn: a stream may use this very writer.
+    return Effect.flatMap(gather(extents), (gathered) =>
+      this.appending("appendExtents", this.copyExtents(source, gathered))
+    )
+  }
+
+  /** Promotes; in success the files are closed and the lock is free. Can't be interrupted. */
+  readonly close: Effect.Effect<void, SparseCloseError> = Effect.suspend(() =>
+    this.turn.withPermits(1)(Effect.uninterruptible(Effect.suspend(() => this.closeNow())))
+  )
+
+  /** What the end of the scope does: away with files that nobody will finish. */
+  readonly discard: Effect.Effect<void> = Effect.suspend(() =>
+    this.closed ? Effect.void : Effect.ignore(this.removeTmp())
+  )
+
+  /**
+   * Runs one operation when its turn comes. Any failure but `InvalidArgument`, and an interruption
+   * in the middle, poisons the writer.
+   */
+  private appending<A, E, R>(
+    operation: string,
+    body: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | Closed | Poisoned, R> {
+    const checked = Effect.suspend((): Effect.Effect<A, E | Closed | Poisoned, R> => {
+      const { path } = this
+      if (this.closed) return Effect.fail(new Closed({ path, operation }))
+      if (this.trouble !== undefined) return Effect.fail(new Poisoned({ path, cause: this.trouble.cause }))
+      return Effect.onExit(body, (exit) => Effect.sync(() => this.poisonAfter(operation, exit)))
+    })
+    return this.turn.withPermits(1)(checked)
+  }
+
+  private get path(): string {
+    return this.options.paths.data
+  }
+
+  private poisonAfter(operation: string, exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit)) return
+    const cause = Cause.hasInterruptsOnly(exit.cause)
+      ? new Error(`${operation} was interrupted`)
+      : Cause.squash(exit.cause)
+    if (!(cause instanceof InvalidArgument)) this.trouble = { cause }
+  }
+
+  private appendSlices(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
+    if (bytes.length <= sliceBytes) return attempt(() => this.output.append(bytes))
+    return Effect.gen({ self: this }, function* () {
+      for (let at = 0; at < bytes.length; at += sliceBytes) {
+        yield* attempt<void, SparseAppendError>(() => this.output.append(bytes.subarray(at, at + sliceBytes)))
+        yield* Effect.yieldNow
+      }
+    })
+  }
+
+  private copyExtents(
+    source: IoFile,
+    extents: SparseExtents
+  ): Effect.Effect<AppendedExtents, SparseAppendFromError> {
+    return Effect.gen({ self: this }, function* () {
+      const { coverage, options, output } = this
+      const sourceSize = yield* source.size
+      const plan = new SparsePlan(extents, { source, sourceSize, coverage, maxGap: options.maxGap })
+      while (yield* attempt<boolean, InvalidArgument | ReadOutOfBounds>(() => plan.step())) {
+        yield* Effect.yieldNow
+      }
+      const before = output.end
+      yield* sparseCopy({
+        source,
+        extents,
+        output,
+        copied: (offset, physical, length) => this.bind(offset, physical, length)
+      })
+      return { extents: extents.count, bytes: output.end - before }
+    })
+  }
+
+  private checkUnmapped(operation: string, offset: number, length: number): void {
+    if (this.coverage.overlaps(offset, length)) {
+      throw new InvalidArgument({
+        operation,
+        reason: `the ${length} bytes at ${offset} overlap what is mapped already`
+      })
+    }
+  }
+
+  private bind(virtual: VirtualOffset, physical: PhysicalOffset, length: number): void {
+    this.builder.add(virtual, physical, length)
+    this.coverage.add(virtual, length)
+    if (length > 0 && physical + length > this.bindingsEnd) this.bindingsEnd = physical + length
+  }
+
+  private closeNow(): Effect.Effect<void, SparseCloseError> {
+    const { claim, io, paths, scope } = this.options
+    if (this.closed) return Effect.fail(new DoubleClose({ path: this.path }))
+    if (this.trouble !== undefined) {
+      return Effect.fail(new Poisoned({ path: this.path, cause: this.trouble.cause }))
+    }
+    if (this.bindingsEnd > this.output.end) {
+      const reason = `a binding reaches to ${this.bindingsEnd}, and ${this.output.end} bytes were written`
+      return Effect.fail(new InvalidArgument({ operation: "close", reason }))
+    }
+    const promote = Effect.gen({ self: this }, function* () {
+      const sums = yield* attempt<Uint32Array, WriteError>(() => this.output.finish())
+      const dataLength = this.output.end
+      const section = encodeBlockSums(dataLength, sums)
+      const map = yield* attempt<Offmap["Service"], MemoryLimit>(() => this.builder.build())
+      this.promoting = true
+      const writeMap = (file: IoFile) =>
+        Effect.flatMap(Offmap.write(map, file, 0), (bytes) =>
+          Effect.as(file.writeAt(bytes, section), bytes + section.length)
+        )
+      yield* promoteSparseFile({ io, paths, claim, dataLength, writeMap })
+      this.closed = true
+      yield* Scope.close(scope, Exit.void)
+    })
+    return promote.pipe(
+      Effect.onExit((exit) => Effect.sync(() => this.poisonAfter("close", exit))),
+      // The files are the writer's own, open for writing; the map is in memory and trusted.
+      Effect.catchTag(["Closed", "Corrupt", "ReadOutOfBounds", "RoNotAllowed"], (impossible) =>
+        Effect.die(impossible)
+      )
+    )
+  }
+
+  /**
+   * Removes the `.tmp` files, unless a failed close may have renamed the data: then the map's is
+   * what an open needs to finish the promotion.
+   */
+  private removeTmp() {
+    const { io, paths } = this.options
+    return Effect.gen({ self: this }, function* () {
+      if (this.promoting && (yield* io.classify(paths.dataTmp)) === "none") return
+      yield* Effect.ignore(io.remove(paths.mapTmp))
+      yield* io.remove(paths.dataTmp)
+    })
+  }
+}
+
+/** The maxGap given, when it can be one. */
+export const checkMaxGap = (maxGap: number): Effect.Effect<number, InvalidArgument> =>
+  attempt(() => {
+    checkOffset("SparseFile.create", "maxGap", maxGap)
+    return maxGap
+  })
+
+const gather = <E, R>(
+  extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
+): Effect.Effect<SparseExtents, E | InvalidArgument, R> =>
+  Effect.suspend(() => {
+    const gathered = new SparseExtents()
+    const take = (some: Iterable<Extent>): Effect.Effect<void, InvalidArgument> =>
+      attempt(() => {
+        for (const { length, offset } of some) gathered.push("appendExtents", offset, length)
+      })
+    const taken: Effect.Effect<void, E | InvalidArgument, R> = Stream.isStream(extents)
+      ? Stream.runForEachArray(extents as Stream.Stream<Extent, E, R>, take)
+      : take(extents)
+    return Effect.as(taken, gathered)
+  })
