@@ -1,0 +1,67 @@
+/**
+ * `lacuna inspect`: what a sparse file holds, in figures and in a picture.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { Io } from "../io/Io.ts"
+import { table } from "./figures.ts"
+import { jsonFlag } from "./flags.ts"
+import { figuresOf, type Inspection, inspectFile, savedBytes } from "./inspection.ts"
+import { print, printJson } from "./output.ts"
+import { page } from "./page.ts"
+
+export const inspect = Command.make(
+  "inspect",
+  {
+    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
+    json: jsonFlag,
+    html: Flag.String("html").pipe(
+      Flag.withMetavar("FILE"),
+      Flag.optional,
+      Flag.withDescription("also write the same as a web page that needs nothing else")
+    )
+  },
+  (input) => Effect.scoped(run(input))
+).pipe(
+  Command.withDescription("Show what a sparse file holds, and where in the old address space it lies."),
+  Command.withShortDescription("show figures and a picture of a sparse file"),
+  Command.withExamples([{ command: "lacuna inspect events.sparse" }])
+)
+
+const run = Effect.fnUntraced(function* (input: {
+  readonly path: string
+  readonly json: boolean
+  readonly html: Option.Option<string>
+}) {
+  const { html, json, path } = input
+  const inspection = yield* inspectFile(path, Math.min(160, process.stdout.columns ?? 80))
+  if (Option.isSome(html)) {
+    const file = yield* (yield* Io).create(html.value, { overwrite: false })
+    yield* file.writeAt(0, new TextEncoder().encode(page(inspection)))
+  }
+  yield* json ? printJson(jsonOf(inspection)) : print(...linesOf(inspection))
+})
+
+const linesOf = (inspection: Inspection): ReadonlyArray<string> => [
+  ...table(figuresOf(inspection)),
+  "",
+  ...inspection.picture
+]
+
+const jsonOf = (inspection: Inspection): object => {
+  const { dataBytes, mapBytes, path, totals } = inspection
+  return {
+    path,
+    extents: totals.extents,
+    liveBytes: totals.bytes,
+    virtualSpan: totals.end,
+    dataBytes,
+    mapBytes,
+    mapBytesPerExtent: totals.extents === 0 ? null : mapBytes / totals.extents,
+    savedBytes: savedBytes(inspection),
+    largestHoles: totals.holes
+  }
+}

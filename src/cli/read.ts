@@ -1,0 +1,70 @@
+/**
+ * `lacuna read`: the bytes at an old offset, to standard output.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { type Corrupt, ReadOutOfBounds } from "../bytes/errors.ts"
+import type { Offmap } from "../file/Offmap.ts"
+import { SparseFile } from "../file/SparseFile.ts"
+import { attempt } from "../io/attempt.ts"
+import { bytesFlag } from "./flags.ts"
+import { write } from "./output.ts"
+
+const pieceBytes = 1 << 18
+
+export const read = Command.make(
+  "read",
+  {
+    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
+    offset: bytesFlag("offset").pipe(Flag.withDescription("the offset that the bytes had in the source")),
+    length: bytesFlag("length").pipe(
+      Flag.optional,
+      Flag.withDescription("how many bytes; without it, up to the end of what was kept there")
+    )
+  },
+  (input) => Effect.scoped(run(input))
+).pipe(
+  Command.withDescription("Write the bytes at an offset of the source to standard output."),
+  Command.withShortDescription("read bytes at an old offset"),
+  Command.withExamples([{ command: "lacuna read events.sparse --offset 1048576 --length 512" }])
+)
+
+const run = Effect.fnUntraced(function* (input: {
+  readonly path: string
+  readonly offset: number
+  readonly length: Option.Option<number>
+}) {
+  const { offset, path } = input
+  const reader = yield* SparseFile.open(path)
+  // The end is known before the first byte is out: an error never follows half a result.
+  const wanted = Option.map(input.length, (length) => offset + length)
+  const limit = Option.getOrElse(wanted, () => Infinity)
+  const end = yield* attempt<number, Corrupt>(() => runEnd(reader.offmap, offset, limit))
+  if (Option.isSome(wanted) && end > offset && end < wanted.value) {
+    yield* new ReadOutOfBounds({ path, offset, length: wanted.value - offset, end })
+  }
+  const until = Option.getOrElse(wanted, () => end)
+  for (let at = offset; at < until || at === offset; at += pieceBytes) {
+    const length = Math.min(pieceBytes, until - at)
+    // Also where `offset` is in a hole: then this is what fails, and says what is there.
+    const bytes = yield* reader.readRange(at, {
+      minLength: Math.max(1, length),
+      maxLength: Math.max(1, length)
+    })
+    if (length > 0) yield* write(bytes)
+  }
+})
+
+/** Where the run of extents that touch, and one of which covers `offset`, ends: `limit` at most. */
+const runEnd = (offmap: Offmap["Service"], offset: number, limit: number): number => {
+  let end = offset
+  while (end < limit) {
+    const binding = offmap.locate(end)
+    if (binding === undefined || binding.length === 0) break
+    end = binding.virtual + binding.length
+  }
+  return Math.min(end, limit)
+}

@@ -1,0 +1,94 @@
+/**
+ * `lacuna verify`: is the sparse file what was written, and does it hold what the source holds?
+ *
+ * The file is checked against its own checksums; with `--against`, also every live byte against the
+ * same offset of the source. A negative answer is a result, which `--json` prints too, and status 1.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { SparseFile } from "../file/SparseFile.ts"
+import { Io } from "../io/Io.ts"
+import { comparison } from "./comparison.ts"
+import { counted, duration, exactSize } from "./figures.ts"
+import { jsonFlag } from "./flags.ts"
+import { print, printJson } from "./output.ts"
+import { withProgress } from "./progress.ts"
+import { totalsOf } from "./totals.ts"
+
+export const verify = Command.make(
+  "verify",
+  {
+    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
+    against: Flag.String("against").pipe(
+      Flag.withMetavar("SOURCE"),
+      Flag.optional,
+      Flag.withDescription("also compare every live byte with this file, at the same offset")
+    ),
+    json: jsonFlag
+  },
+  (input) =>
+    Effect.scoped(run(input)).pipe(
+      Effect.tapError((error) =>
+        input.json && isAnswer(error) ? printJson(negative(input.path, error)) : Effect.void
+      )
+    )
+).pipe(
+  Command.withDescription(
+    "Check a sparse file against its checksums, and its live bytes against the source."
+  ),
+  Command.withShortDescription("check a sparse file, also against its source"),
+  Command.withExamples([{ command: "lacuna verify events.sparse --against events.log" }])
+)
+
+const run = Effect.fnUntraced(function* (input: {
+  readonly path: string
+  readonly against: Option.Option<string>
+  readonly json: boolean
+}) {
+  const start = performance.now()
+  const { against, json, path } = input
+  let verified = { bytes: 0, total: 0 }
+  yield* withProgress(SparseFile.verify(path, { onProgress: (progress) => (verified = progress) }), {
+    label: "verifying",
+    progress: () => verified,
+    quiet: json
+  })
+  const reader = yield* SparseFile.open(path)
+  const { bytes: liveBytes, extents } = yield* totalsOf(reader)
+  if (Option.isSome(against)) {
+    const source = yield* (yield* Io).open(against.value, { readonly: true })
+    const compared = comparison({ path, reader, source })
+    yield* withProgress(compared.run, {
+      label: "comparing",
+      progress: () => ({ bytes: compared.done(), total: liveBytes }),
+      quiet: json
+    })
+  }
+  const millis = Math.round(performance.now() - start)
+  const result = { ok: true, path, against: Option.getOrNull(against), extents, liveBytes, millis }
+  const same = Option.match(against, {
+    onNone: () => "the checksums hold",
+    onSome: (source) => `the checksums hold, and every live byte is the one in ${source}`
+  })
+  yield* json
+    ? printJson(result)
+    : print(
+        `${path} is whole: ${counted(extents, "extent")}, ${exactSize(liveBytes)}; ${same} (${duration(millis)})`
+      )
+})
+
+type Answer = { readonly _tag: string; readonly message: string; readonly offset?: number }
+
+const isAnswer = (error: { readonly _tag: string; readonly message: string }): error is Answer =>
+  error._tag === "Corrupt" || error._tag === "Different" || error._tag === "SourceTooShort"
+
+const negative = (path: string, error: Answer): object => ({
+  ok: false,
+  path,
+  error: error._tag,
+  offset: error.offset ?? null,
+  reason: error.message
+})
