@@ -16,170 +16,36 @@ import * as Semaphore from "effect/Semaphore"
 import {
   Closed,
   DoubleClose,
-  IoFailed,
-  type NoSpace,
-  Poisoned,
+  type IoFailed,
+  type Poisoned,
   ReadOutOfBounds,
-  RoNotAllowed,
+  type RoNotAllowed,
   Unsupported
 } from "../bytes/errors.ts"
 import { checkOffset, checkRange } from "../bytes/offset.ts"
 import { attempt } from "./attempt.ts"
-import { type IoFile, synchronousTransferBytes, type UnsafeIoFile } from "./Io.ts"
-import type {
-  CloseError,
-  MapError,
-  PunchError,
-  ReadError,
-  ReadSomeError,
-  SyncError,
-  WriteError
+import { FileState, pieceBytes } from "./fileState.ts"
+import {
+  type CloseError,
+  type IoFile,
+  type MapError,
+  type PunchError,
+  type ReadError,
+  type ReadSomeError,
+  type SyncError,
+  synchronousTransferBytes,
+  type WriteError
 } from "./Io.ts"
 import type { Mapping } from "./mapping.ts"
 import type { Done, RawFile } from "./raw.ts"
-import { ioFailed, punchFailed, SystemError, writeFailed } from "./systemErrors.ts"
-
-/** The most that one system call is asked to move: Node refuses 2^31, and between two one may stop. */
-const pieceBytes = 8 * (1 << 20)
+import { ioFailed, punchFailed, writeFailed } from "./systemErrors.ts"
+import { makeUnsafe } from "./unsafeFile.ts"
 
 /** An open file, and what the end of its scope does. */
 export interface OpenedFile {
   readonly file: IoFile
   /** Closes unless closed; a failure is logged, since a scope's end has no channel for it. */
   readonly closeAtScopeEnd: Effect.Effect<void>
-}
-
-class FileState {
-  readonly path: string
-  readonly readonly: boolean
-  readonly raw: RawFile
-  closed = false
-  poison: { readonly cause: unknown } | undefined
-  /** Calls under way on the thread pool. */
-  busy = 0
-  whenIdle: (() => void) | undefined
-  syncing = false
-  constructor(raw: RawFile, path: string, readonly: boolean) {
-    this.raw = raw
-    this.path = path
-    this.readonly = readonly
-  }
-  checkOpen(operation: string): void {
-    if (this.closed) throw new Closed({ path: this.path, operation })
-  }
-  checkWritable(operation: string): void {
-    if (this.closed) throw new Closed({ path: this.path, operation })
-    if (this.readonly) throw new RoNotAllowed({ path: this.path, operation })
-    if (this.poison !== undefined) throw new Poisoned({ path: this.path, cause: this.poison.cause })
-  }
-  leave(): void {
-    this.busy -= 1
-    if (this.busy === 0 && this.whenIdle !== undefined) this.whenIdle()
-  }
-  outOfBounds(offset: number, length: number, done: number): ReadOutOfBounds {
-    // Where not even the first byte was there, the end may lie far before the offset.
-    const end = done > 0 ? offset + done : Math.min(offset, this.size())
-    return new ReadOutOfBounds({ path: this.path, offset, length, end })
-  }
-  size(): number {
-    try {
-      return this.raw.size()
-    } catch (cause) {
-      throw ioFailed(cause, this.path, "fstat")
-    }
-  }
-  wroteNothing(length: number): IoFailed {
-    const cause = new SystemError("ZERO_WRITE", "write", `the system wrote none of ${length} bytes`)
-    return ioFailed(cause, this.path, "write")
-  }
-  syncFailed(cause: unknown): IoFailed | NoSpace {
-    this.poison = { cause }
-    return writeFailed(cause, this.path, "fsync")
-  }
-}
-
-/** How much of a range lies within the file: beyond its end there is nothing to free. */
-const lengthWithin = (state: FileState, offset: number, length: number): number =>
-  Math.min(length, state.raw.size() - offset)
-
-const makeUnsafe = (state: FileState): UnsafeIoFile => {
-  const { path, raw } = state
-  const readSomeAt = (offset: number, buffer: Uint8Array): number => {
-    const length = buffer.length
-    checkRange("readSomeAt", offset, length)
-    state.checkOpen("read")
-    let done = 0
-    try {
-      while (done < length) {
-        const count = raw.read(buffer, done, Math.min(length - done, pieceBytes), offset + done)
-        if (count === 0) break
-        done += count
-      }
-    } catch (cause) {
-      throw ioFailed(cause, path, "read")
-    }
-    return done
-  }
-  return {
-    readSomeAt,
-    readAt: (offset, buffer) => {
-      const done = readSomeAt(offset, buffer)
-      if (done < buffer.length || (done === 0 && offset > state.size())) {
-        throw state.outOfBounds(offset, buffer.length, done)
-      }
-    },
-    writeAt: (offset, bytes) => {
-      const length = bytes.length
-      checkRange("writeAt", offset, length)
-      state.checkWritable("write")
-      let done = 0
-      while (done < length) {
-        let count: number
-        try {
-          count = raw.write(bytes, done, Math.min(length - done, pieceBytes), offset + done)
-        } catch (cause) {
-          throw writeFailed(cause, path, "write")
-        }
-        if (count === 0) throw state.wroteNothing(length)
-        done += count
-      }
-    },
-    size: () => {
-      state.checkOpen("size")
-      return state.size()
-    },
-    truncate: (size) => {
-      checkOffset("truncate", "size", size)
-      state.checkWritable("truncate")
-      try {
-        raw.truncate(size)
-      } catch (cause) {
-        throw writeFailed(cause, path, "ftruncate")
-      }
-    },
-    sync: () => {
-      state.checkWritable("sync")
-      if (state.syncing) {
-        // The system reports a failure to one of two at once, and the other would look successful.
-        throw ioFailed(new SystemError("EBUSY", "fsync", "another sync is under way"), path, "fsync")
-      }
-      try {
-        raw.sync() // orders everything written to this file before whatever the caller does next
-      } catch (cause) {
-        throw state.syncFailed(cause)
-      }
-    },
-    punchHole: (offset, length) => {
-      checkRange("punchHole", offset, length)
-      state.checkWritable("punchHole")
-      try {
-        const within = lengthWithin(state, offset, length)
-        if (within > 0) raw.punch(offset, within)
-      } catch (cause) {
-        throw punchFailed(cause, path)
-      }
-    }
-  }
 }
 
 /** Runs one call on the thread pool. */
@@ -342,6 +208,7 @@ export const openFile = (raw: RawFile, path: string, readonly: boolean): OpenedF
             done === buffer.length
               ? Effect.void
               : attempt<never, ReadError>(() => {
+                  state.checkOpen("read") // else the descriptor may be another file's by now
                   throw state.outOfBounds(offset, buffer.length, done)
                 })
           ),
@@ -378,7 +245,7 @@ export const openFile = (raw: RawFile, path: string, readonly: boolean): OpenedF
           "punchHole",
           pooled(
             (next) => {
-              const within = lengthWithin(state, offset, length)
+              const within = state.lengthWithin(offset, length)
               if (within > 0) raw.punchLater(offset, within, next)
               else next(null, 0)
             },
