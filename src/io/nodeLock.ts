@@ -8,6 +8,7 @@
 import fs from "node:fs"
 import { Locked, Unsupported } from "../bytes/errors.ts"
 import { nativeExtensions } from "./nativeExtensions.ts"
+import { closeUnused } from "./nodePaths.ts"
 import { codeOf, SystemError } from "./systemErrors.ts"
 
 /** How often the name may move to another file while its lock is being taken. */
@@ -68,7 +69,7 @@ export const lockPath = (path: string): (() => void) => {
     try {
       id = lockOpened(fd, path, extensions.value.tryLock)
     } finally {
-      if (id === undefined) fs.closeSync(fd)
+      if (id === undefined) closeUnused(fd)
     }
     if (id === undefined) continue
     const taken = id

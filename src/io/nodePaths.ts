@@ -8,13 +8,22 @@ import { codeOf, SystemError } from "./systemErrors.ts"
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants
 
+/** Closes a descriptor that came to nothing; the failure that led there is the one to tell. */
+export const closeUnused = (fd: number): void => {
+  try {
+    fs.closeSync(fd)
+  } catch {
+    // Nothing was written through it, so nothing can be lost.
+  }
+}
+
 /** Owns `fd` until it is wrapped: a descriptor must not leak on the way. */
 const wrapping = (fd: number, wrap: (fd: number) => RawFile): RawFile => {
   try {
     if (!fs.fstatSync(fd).isFile()) throw new SystemError("EISDIR", "open")
     return wrap(fd)
   } catch (cause) {
-    fs.closeSync(fd)
+    closeUnused(fd)
     throw cause
   }
 }

@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import type { LockError } from "./Io.ts"
 import type { CreateError, IoFile, IoService, OpenError, RenameError } from "./Io.ts"
-import { attempt } from "./attempt.ts"
 import { openFile } from "./openFile.ts"
 import type { Done, RawFile, RawSystem } from "./raw.ts"
 import { codeOf, ioFailed, pathFailed } from "./systemErrors.ts"
@@ -137,7 +136,11 @@ export const makeIo = (system: RawSystem): IoService => {
           () => system.lock(path),
           (cause) => lockFailed(cause, path)
         ),
-        (release) => attempt<void, never>(release).pipe(Effect.asVoid)
+        (release) =>
+          Effect.catch(
+            call(release, (cause) => ioFailed(cause, path, "close")),
+            (error) => Effect.logError(`the lock of ${path} was not released properly`, error)
+          )
       ).pipe(Effect.asVoid)
     )
   }
