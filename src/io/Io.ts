@@ -59,6 +59,7 @@ export interface UnsafeIoFile {
   readonly writeAt: (offset: number, bytes: Uint8Array) => void
   readonly size: () => number
   readonly truncate: (size: number) => void
+  /** While another sync is under way it fails with `IoFailed` (`EBUSY`), and poisons nothing. */
   readonly sync: () => void
   readonly punchHole: (offset: number, length: number) => void
 }
@@ -72,7 +73,10 @@ export interface IoFile {
   readonly readAt: (offset: number, buffer: Uint8Array) => Effect.Effect<void, ReadError>
   /** Fills `buffer` from `offset` as far as the file goes, and gives the number of bytes read. */
   readonly readSomeAt: (offset: number, buffer: Uint8Array) => Effect.Effect<number, ReadSomeError>
-  /** Writes all of `bytes` at `offset`; a write beyond the end leaves zeros between. */
+  /**
+   * Writes all of `bytes` at `offset`; a write beyond the end leaves zeros between. The bytes must
+   * not change meanwhile. After a failure a part of them may have been written.
+   */
   readonly writeAt: (offset: number, bytes: Uint8Array) => Effect.Effect<void, WriteError>
   /** The size of the file now, in bytes. */
   readonly size: Effect.Effect<number, Closed | IoFailed>
@@ -88,7 +92,9 @@ export interface IoFile {
   readonly punchHole: (offset: number, length: number) => Effect.Effect<void, PunchError>
   /**
    * A read-only view of the range, which must lie within the file and must not be truncated by
-   * anybody while it is mapped. At the end of the scope the view turns into zeros.
+   * anybody while it is mapped. To write to it kills the process; its buffer must not be transferred.
+   * At the end of the scope the view turns into zeros, or, through mmap-io, goes on showing the file
+   * until the garbage collector finds it: looking too late does no harm.
    */
   readonly map: (offset: number, length: number) => Effect.Effect<Uint8Array, MapError, Scope.Scope>
   /** Closes the file before its scope ends. */
