@@ -1,0 +1,107 @@
+/**
+ * Building a map of ascending extents and writing it: cells, index, a checksum for every page, fsync.
+ * Both sides get the same three arrays, and write the same file, which is compared byte for byte.
+ */
+import * as Effect from "effect/Effect"
+import fs from "node:fs"
+import path from "node:path"
+import { Io } from "../../src/io/Io.ts"
+import { IoNode } from "../../src/io/IoNode.ts"
+import { Offmap } from "../../src/file/Offmap.ts"
+import { expect, expectSame } from "../expect.ts"
+import { extentArrays, extentStream } from "../extents.ts"
+import { runJob } from "../jobProcess.ts"
+import { loadNative } from "../native.ts"
+import type { Row } from "../result.ts"
+import { compare, nanosEach } from "../rounds.ts"
+import type { Side } from "../rounds.ts"
+import type { Settings } from "../settings.ts"
+
+const countOf = (settings: Settings): number => (settings.quick ? 1_000_000 : 30_000_000)
+
+/** Alone in a process, from a stream, so that its memory is the builder's. */
+export const buildAloneCase = Effect.fnUntraced(function* (settings: Settings) {
+  const count = countOf(settings)
+  const io = yield* Io
+  const file = yield* io.create(path.join(settings.directory, "alone.map"), { overwrite: true })
+  const builder = Offmap.builder()
+  const stream = extentStream("uniform")
+  for (let i = 0; i < count; i++, stream.advance())
+    builder.add(stream.virtual, stream.physical, stream.length)
+  yield* Offmap.write(builder.build(), file, 0)
+  yield* file.sync
+})
+
+export const buildCase = Effect.fnUntraced(function* (settings: Settings) {
+  const count = countOf(settings)
+  const { lengths, virtuals } = extentArrays("uniform", count)
+  const physicals = new Float64Array(count)
+  for (let i = 1; i < count; i++) physicals[i] = physicals[i - 1] + lengths[i - 1]
+  const oursPath = path.join(settings.directory, "ours.map")
+  const cPath = path.join(settings.directory, "c.map")
+
+  const ours = Effect.gen(function* () {
+    const io = yield* Io
+    const file = yield* io.create(oursPath, { overwrite: true })
+    const start = performance.now()
+    const builder = Offmap.builder()
+    for (let i = 0; i < count; i++) builder.add(virtuals[i], physicals[i], lengths[i])
+    yield* Offmap.write(builder.build(), file, 0)
+    // The map, before anybody would be told that it is there.
+    yield* file.sync
+    return ((performance.now() - start) * 1e6) / count
+  })
+  const runOurs = () => Effect.runPromise(ours.pipe(Effect.scoped, Effect.provide(IoNode.layer)))
+  const sides: Array<Side> = [
+    {
+      name: "lacuna",
+      goal: { most: 2, of: "ratio", to: "C" },
+      run: async () => {
+        const nanos = await runOurs()
+        fs.rmSync(oursPath)
+        globalThis.gc?.()
+        return nanos
+      }
+    }
+  ]
+  const native = loadNative()
+  if (typeof native !== "string") {
+    const runC = (): number => {
+      const fd = fs.openSync(cPath, "wx+")
+      try {
+        return nanosEach(count, () =>
+          expect("C wrote its map", native.offmapBuild(fd, virtuals, physicals, lengths, count) === 0)
+        )
+      } finally {
+        fs.closeSync(fd)
+      }
+    }
+    sides.push({
+      name: "C",
+      note: "the same format, in one pass",
+      run: () => {
+        const nanos = runC()
+        fs.rmSync(cPath)
+        return nanos
+      }
+    })
+    yield* Effect.promise(runOurs)
+    runC()
+    expectSame("the maps", fs.readFileSync(cPath), fs.readFileSync(oursPath))
+    fs.rmSync(oursPath)
+    fs.rmSync(cPath)
+  }
+  const variant = `${count / 1e6}M ascending`
+  const rows = yield* Effect.promise(() =>
+    compare({ case: "build and write", variant, unit: "ns a binding", rounds: settings.rounds, sides })
+  )
+  const alone = yield* Effect.promise(() => runJob("buildAlone", settings))
+  const memory: Row = {
+    case: "build and write",
+    variant: `${variant}, memory`,
+    side: "lacuna",
+    value: alone.peakRssAnonBytes / 1e6,
+    unit: "MB peak RssAnon"
+  }
+  return [...rows, memory]
+})

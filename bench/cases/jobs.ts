@@ -1,0 +1,25 @@
+/** What can run in a process of its own, by name. */
+import { appendCase } from "./append.ts"
+import { buildAloneCase, buildCase } from "./build.ts"
+import { copyAloneCase, copyCase } from "./copy.ts"
+import { openCase, openOnceCase } from "./open.ts"
+import { peersCase } from "./peers.ts"
+import { readCase } from "./read.ts"
+import { sizeCase } from "./size.ts"
+import { translateCase } from "./translate.ts"
+
+export const jobs = {
+  append: appendCase,
+  build: buildCase,
+  buildAlone: buildAloneCase,
+  copy: copyCase,
+  copyAlone: copyAloneCase,
+  open: openCase,
+  openOnce: openOnceCase,
+  peers: peersCase,
+  read: readCase,
+  size: sizeCase,
+  translate: translateCase
+}
+
+export type JobName = keyof typeof jobs

@@ -1,0 +1,29 @@
+/** The peers: packages apart from lacuna's own, installed only when they are asked for. */
+import { spawnSync } from "node:child_process"
+import { createRequire } from "node:module"
+import path from "node:path"
+import { repository } from "./native.ts"
+
+const packages = ["lmdb", "better-sqlite3", "classic-level"]
+
+const missing = (): string | undefined => {
+  const require = createRequire(path.join(repository, "bench", "package.json"))
+  for (const name of packages) {
+    try {
+      require(name)
+    } catch (cause) {
+      return `${name}: ${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}`
+    }
+  }
+  return undefined
+}
+
+/** Installs the peers where one is missing, and gives why that failed, or undefined. */
+export const installPeers = (): string | undefined => {
+  if (missing() === undefined) return undefined
+  const installed = spawnSync("npm", ["ci", "--prefix", path.join(repository, "bench")], {
+    stdio: ["ignore", 2, 2]
+  })
+  if (installed.error !== undefined) return installed.error.message
+  return missing()
+}
