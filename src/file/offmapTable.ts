@@ -32,7 +32,7 @@ import { indexFault } from "../format/offmapIndex.ts"
 import { offmapLayout, pageBytes } from "../format/offmapImage.ts"
 import type { OffmapHeader, OffmapLayout } from "../format/offmapImage.ts"
 
-/** How far from the predicted cell a lookup walks before it bisects. The index promises three. */
+/** How far from the predicted cell a lookup walks before it bisects. The index promises two. */
 const windowCells = 4
 /** A bucket that leads to more segments than this is bisected. */
 const walkSegments = 8
@@ -70,6 +70,8 @@ export class OffmapTable {
   /** @internal */ firsts: Uint32Array
   /** @internal */ radix: Uint32Array
   /** @internal */ verified: Uint8Array
+  readonly #predicted = new Int32Array(batch)
+  /** @internal What a batch loaded ahead: kept, so that the loads are made. */ loaded = 0
 
   /**
    * A table over `image`, whose header was decoded and whose index is present. With `trusted` its
@@ -118,45 +120,11 @@ export class OffmapTable {
       throw invalidOffset("Offmap.translate", virtual)
     }
     if (!(virtual >= this.first && virtual <= this.last)) return -1
-    const cell = this.cellOf(virtual)
-    const i32 = this.i32
-    const word = cell * 16 + headWord
-    if (i32[word] !== 0) return this.#translateOther(cell, virtual)
-    const f64 = this.f64
-    const distance = virtual - f64[cell * 8]
-    if (distance > maxRelativeEnd) return -1
-    const d = distance | 0
-    // Starts at or before d have a negative difference: their sign bits count them.
-    const before = d + 1
-    const index = -(
-      ((i32[word + 1] - before) >> 31) +
-      ((i32[word + 2] - before) >> 31) +
-      ((i32[word + 3] - before) >> 31) +
-      ((i32[word + 4] - before) >> 31) +
-      ((i32[word + 5] - before) >> 31) +
-      ((i32[word + 6] - before) >> 31) +
-      ((i32[word + 7] - before) >> 31)
-    )
-    const u16 = this.u16
-    const end = cell * 32 + 15 - index
-    const place = u16[end + 1]
-    const length = u16[end] - place
-    const offset = d - i32[word + index]
-    if (offset < length || (length === 0 && offset === 0)) return f64[cell * 8 + 1] + place + offset
-    return -1
+    return this.translateNear(this.predict(virtual), virtual)
   }
 
-  #translateOther(cell: number, virtual: number): number {
-    const index = indexOf(this, cell, virtual)
-    if (!covers(this, cell, index, virtual)) return -1
-    return physicalAt(this, cell, index) + (virtual - startAt(this, cell, index))
-  }
-
-  /**
-   * The last cell whose base is at or before `virtual`, which lies within `first` to `last`. The
-   * pages of all cells that were looked at are verified.
-   */
-  cellOf(virtual: number): number {
+  /** The cell that the index names for `virtual`, which lies within `first` to `last`. */
+  predict(virtual: number): number {
     const keys = this.keys
     const radix = this.radix
     const bucket = ((virtual - this.first) * this.scale) | 0
@@ -167,7 +135,66 @@ export class OffmapTable {
     const firsts = this.firsts
     const limit = firsts[segment * 4 + 7] - 1
     const predicted = firsts[segment * 4 + 3] + (virtual - keys[segment * 2]) * this.slopes[segment * 4 + 2]
-    let cell = predicted < limit ? predicted | 0 : limit
+    return predicted < limit ? predicted | 0 : limit
+  }
+
+  /** `translate`, given a cell that is about right. */
+  translateNear(predicted: number, virtual: number): number {
+    const low = predicted < windowCells ? 0 : predicted - windowCells
+    const high = predicted + windowCells > this.cells ? this.cells : predicted + windowCells
+    const verified = this.verified
+    if (verified[low >> 6] === 0) this.touch(low >> 6)
+    if (verified[high >> 6] === 0) this.touch(high >> 6)
+    const f64 = this.f64
+    let cell = predicted
+    while (virtual < f64[cell * 8]) {
+      if (cell === low) return this.#translateOther(this.#bisectCells(virtual), virtual)
+      cell--
+    }
+    const i32 = this.i32
+    const u16 = this.u16
+    for (;;) {
+      const word = cell * 16 + headWord
+      if (i32[word] !== 0) return this.#translateOther(this.walk(cell, virtual), virtual)
+      const distance = virtual - f64[cell * 8]
+      if (distance <= maxRelativeEnd) {
+        const d = distance | 0
+        // Starts at or before d have a negative difference: their sign bits count them.
+        const before = d + 1
+        const index = -(
+          ((i32[word + 1] - before) >> 31) +
+          ((i32[word + 2] - before) >> 31) +
+          ((i32[word + 3] - before) >> 31) +
+          ((i32[word + 4] - before) >> 31) +
+          ((i32[word + 5] - before) >> 31) +
+          ((i32[word + 6] - before) >> 31) +
+          ((i32[word + 7] - before) >> 31)
+        )
+        const end = cell * 32 + 15 - index
+        const place = u16[end + 1]
+        const length = u16[end] - place
+        const offset = d - i32[word + index]
+        if (offset < length || (length === 0 && offset === 0)) return f64[cell * 8 + 1] + place + offset
+      }
+      // Not in this cell: in the next, if that begins at or before the offset, or in none.
+      if (virtual < f64[cell * 8 + 8]) return -1
+      cell++
+      if (cell >= high) return this.#translateOther(this.#bisectCells(virtual), virtual)
+    }
+  }
+
+  #translateOther(cell: number, virtual: number): number {
+    const index = indexOf(this, cell, virtual)
+    if (!covers(this, cell, index, virtual)) return -1
+    return physicalAt(this, cell, index) + (virtual - startAt(this, cell, index))
+  }
+
+  /**
+   * From a cell that is about right to the last one whose base is at or before `virtual`. The pages
+   * of all cells that were looked at are verified.
+   */
+  walk(predicted: number, virtual: number): number {
+    let cell = predicted
     const low = cell < windowCells ? 0 : cell - windowCells
     const high = cell + windowCells > this.cells ? this.cells : cell + windowCells
     const verified = this.verified
@@ -186,6 +213,11 @@ export class OffmapTable {
       if (cell >= high) return this.#bisectCells(virtual)
     }
     return cell
+  }
+
+  /** The last cell whose base is at or before `virtual`, which lies within `first` to `last`. */
+  cellOf(virtual: number): number {
+    return this.walk(this.predict(virtual), virtual)
   }
 
   #bisectSegments(low: number, high: number, virtual: number): number {
@@ -273,7 +305,23 @@ export class OffmapTable {
   }
 
   #translateBatch(virtuals: Float64Array, out: Float64Array, from: number, to: number): void {
-    for (let i = from; i < to; i++) out[i] = this.translate(virtuals[i])
+    const cells = this.#predicted
+    const { first, i32, last } = this
+    for (let i = from; i < to; i++) {
+      const virtual = virtuals[i]
+      if (!(virtual >= 0 && virtual <= Number.MAX_SAFE_INTEGER) || Math.floor(virtual) !== virtual) {
+        throw invalidOffset("Offmap.translateMany", virtual)
+      }
+      cells[i - from] = virtual >= first && virtual <= last ? this.predict(virtual) : -1
+    }
+    // Nothing depends on what is loaded here, so that all the misses are under way at once.
+    let sum = 0
+    for (let i = 0; i < to - from; i++) sum += i32[cells[i] * 16 + headWord] | 0
+    this.loaded = sum
+    for (let i = from; i < to; i++) {
+      const cell = cells[i - from]
+      out[i] = cell < 0 ? -1 : this.translateNear(cell, virtuals[i])
+    }
   }
 
   /** The physical offset bound to exactly this virtual offset, or undefined. */

@@ -1,18 +1,18 @@
 /**
- * The index of an offmap: where a virtual offset's cell must be, to within two cells.
+ * The index of an offmap: where a virtual offset's cell must be, to within a cell or two.
  *
  * The cells' bases, drawn against their numbers, are covered by straight segments such that none is
  * more than `epsilon` cells off; a lookup computes one multiplication where a binary search would
  * touch twenty lines. A radix table over the virtual range names the segments to look among. The
- * number of segments follows the shape of the data: one for evenly spread extents, at worst one for
- * every three cells.
+ * number of segments follows the shape of the data: a handful for evenly spread extents, at worst one for
+ * every two cells.
  *
  * The index is a hint: a lookup checks the cells that it leads to, and bisects when it is misled.
  */
 import { cellBytes } from "./offmapCell.ts"
 
 /** How many cells a segment's line may be off at a cell's base. */
-export const epsilonCells = 2
+export const epsilonCells = 1
 
 export const segmentBytes = 16
 
