@@ -14,10 +14,16 @@ import type { IoFile } from "../io/Io.ts"
 
 /** Larger writes were bimodal in measurements, smaller ones cost more calls. */
 export const outputBufferBytes = 512 * 1024
+/** A piece of a source: large enough to read fast, small enough to stay in the cache. */
+export const stagingBytes = 256 * 1024
 
 export class SparseOutput {
+  // One piece of memory for both, since bytes move fastest within an array: no view is made.
+  private readonly memory = new Uint8Array(outputBufferBytes + stagingBytes)
   /** The bytes from `written` on; `filled` of them count. */
-  readonly buffer = new Uint8Array(outputBufferBytes)
+  readonly buffer = this.memory.subarray(0, outputBufferBytes)
+  /** Where a piece of a source may be read to, for `takeStaged`. */
+  readonly staging = this.memory.subarray(outputBufferBytes)
   filled = 0
   private readonly file: IoFile
   private written = 0
@@ -47,6 +53,18 @@ export class SparseOutput {
       this.buffer.set(bytes.subarray(done, done + count), this.filled)
       this.filled += count
       done += count
+    }
+  }
+
+  /** Appends `length` bytes that lie at `at` in `staging`. */
+  takeStaged(at: number, length: number): void {
+    let from = outputBufferBytes + at
+    for (let left = length; left > 0;) {
+      const count = Math.min(this.room(), left)
+      this.memory.copyWithin(this.filled, from, from + count)
+      this.filled += count
+      from += count
+      left -= count
     }
   }
 
