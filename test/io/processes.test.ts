@@ -1,10 +1,13 @@
 import fs from "node:fs"
 import * as Effect from "effect/Effect"
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { Io } from "../../src/io/Io.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { startChild } from "./childProcess.ts"
 import { scratchDirectory } from "./scratch.ts"
+
+// Processes start slowly on a machine that is busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 const directory = scratchDirectory()
 const koffi = IoNode.providers().find(({ name }) => name === "koffi")
@@ -35,4 +38,11 @@ it.skipIf(skipped !== "")(`views beyond 4 GiB are right, and stale views are zer
   const child = startChild("staleViews.ts", [directory])
   expect(await child.ended, child.output()).toEqual({ code: 0, signal: null })
   expect(child.output()).toContain("all views behaved")
+})
+
+it("no optional package is loaded before it is needed", async () => {
+  const child = startChild("lazyLoading.ts", [directory])
+  expect(await child.ended, child.output()).toEqual({ code: 0, signal: null })
+  expect(child.output()).toContain("reading and writing: \n")
+  if (koffi?.available === true) expect(child.output()).toContain("mapping: koffi\n")
 })
