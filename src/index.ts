@@ -1,7 +1,25 @@
+/**
+ * lacuna: garbage-collect an append-only file without changing a single offset.
+ *
+ * Everything public, by name. What is not exported here is not promised.
+ */
 export * from "./bytes/errors.ts"
 export type { Binding, Extent } from "./bytes/extent.ts"
 export type { PhysicalOffset, VirtualOffset } from "./bytes/offset.ts"
+
 export { Io } from "./io/Io.ts"
-export type { IoFile, IoService, PathClass, UnsafeIoFile } from "./io/Io.ts"
+export type * from "./io/Io.ts"
+export { IoMemory } from "./io/IoMemory.ts"
 export { IoNode } from "./io/IoNode.ts"
+export type * from "./io/IoNode.ts"
+
+export { AppendOnlyFile } from "./file/AppendOnlyFile.ts"
+export type * from "./file/appendOnlyFileService.ts"
+export { Offmap } from "./file/Offmap.ts"
+export type * from "./file/Offmap.ts"
+export type { OffmapBuilder } from "./file/offmapBuilder.ts"
 export { SparseFile } from "./file/SparseFile.ts"
+export { SparseFileReader } from "./file/SparseFileReader.ts"
+export type * from "./file/SparseFileReader.ts"
+export { SparseFileWriter } from "./file/SparseFileWriter.ts"
+export type * from "./file/SparseFileWriter.ts"

@@ -1,0 +1,11 @@
+/**
+ * lacuna/testing: what others can hold their own storage code to.
+ *
+ * Suites are lists of `{ name, run }` for any test runner; models are plain classes, too simple to
+ * be wrong. Nothing here needs a test runner or fast-check when it runs.
+ */
+export * from "./ioSuite.ts"
+export type { Law } from "./law.ts"
+export { LawBroken } from "./law.ts"
+export * from "./models/appendOnlyFile.ts"
+export * from "./models/sparseFile.ts"
