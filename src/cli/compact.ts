@@ -12,7 +12,7 @@ import type { Extent } from "../bytes/extent.ts"
 import { SparseFile } from "../file/SparseFile.ts"
 import type { AppendedExtents } from "../file/SparseFileWriter.ts"
 import { Io } from "../io/Io.ts"
-import { count, counted, duration, exactSize, share, table } from "./figures.ts"
+import { count, counted, duration, exactSize, savings, table } from "./figures.ts"
 import { mustBeFree, mustDiffer } from "./filePlaces.ts"
 import { bytesFlag, jsonFlag } from "./flags.ts"
 import { readLiveList } from "./liveList.ts"
@@ -184,7 +184,7 @@ const linesOf = (result: Result): ReadonlyArray<string> => {
     ["extents kept", count(extents)],
     ["live bytes", exactSize(liveBytes)],
     ["source", exactSize(sourceBytes)],
-    ["saved", `${exactSize(savedBytes(result))}, ${share(savedBytes(result), sourceBytes)}`]
+    ["saved", savings(savedBytes(result), sourceBytes)]
   )
   if (Option.isSome(result.mapBytes)) {
     const each = perExtent === null ? "" : `, ${perExtent.toFixed(1)} bytes an extent`

@@ -46,7 +46,14 @@ const run = Effect.fnUntraced(function* (input: { readonly directory: string; re
   const trials = yield* Effect.scoped(tryDirectory(directory))
   if (json) {
     const { arch, platform, versions } = process
-    yield* printJson({ node: versions.node, platform, arch, mapping, providers, directory, ...trials })
+    yield* printJson({
+      node: versions.node,
+      platform,
+      arch,
+      mapping,
+      providers,
+      directory: { path: directory, ...trials }
+    })
     return
   }
   const rows: Array<readonly [string, string]> = [

@@ -54,6 +54,16 @@ export class SourceTooShort extends Data.TaggedError("SourceTooShort")<{
   }
 }
 
+/** A file was given as a sparse file, and has no map beside it. */
+export class NotSparse extends Data.TaggedError("NotSparse")<{
+  readonly path: string
+  readonly missing: string
+}> {
+  override get message(): string {
+    return `${this.path} is not a sparse file, or has lost its map: there is no ${this.missing}`
+  }
+}
+
 /** Something that should hold by construction did not: the demonstration found a wrong byte. */
 export class DemoFailed extends Data.TaggedError("DemoFailed")<{ readonly reason: string }> {
   override get message(): string {

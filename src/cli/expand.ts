@@ -10,7 +10,6 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { Binding } from "../bytes/extent.ts"
-import { SparseFile } from "../file/SparseFile.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io, type IoFile, type ReadError, type WriteError } from "../io/Io.ts"
 import { duration, exactSize } from "./figures.ts"
@@ -19,6 +18,7 @@ import { jsonFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
 import { piecesOf, readAhead } from "./readAhead.ts"
+import { openSparse } from "./sparseInput.ts"
 import { totalsOf } from "./totals.ts"
 
 /** Holes are made of whole blocks of this size; file systems know no smaller ones. */
@@ -49,7 +49,7 @@ const run = Effect.fnUntraced(function* (input: {
   const io = yield* Io
   yield* mustDiffer({ path: out, other: path, roles: "both PATH and --out" })
   yield* mustBeFree(out)
-  const reader = yield* SparseFile.open(path)
+  const reader = yield* openSparse(path)
   const target = yield* claimTemporary(`${out}.tmp`)
   const { bytes, end } = yield* totalsOf(reader)
   // Everything at once: what is never written stays a hole.

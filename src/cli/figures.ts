@@ -30,6 +30,10 @@ export const exactSize = (bytes: number): string =>
 export const share = (part: number, whole: number): string =>
   `${whole === 0 ? "0.0" : ((100 * part) / whole).toFixed(1)} %`
 
+/** What was saved of `whole` bytes; little or dense data can come out larger than it was. */
+export const savings = (saved: number, whole: number): string =>
+  saved < 0 ? `nothing, it takes ${size(-saved)} more` : `${exactSize(saved)}, ${share(saved, whole)}`
+
 /** A time as long as it matters: `12 ms`, `3.4 s`, `2 min 05 s`. */
 export const duration = (millis: number): string => {
   if (millis < 1000) return `${Math.round(millis)} ms`

@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { Corrupt } from "../bytes/errors.ts"
-import { SparseFile } from "../file/SparseFile.ts"
 import { attempt } from "../io/attempt.ts"
-import { count, exactSize, share, size } from "./figures.ts"
+import { count, exactSize, savings } from "./figures.ts"
 import { picture } from "./picture.ts"
+import { openSparse } from "./sparseInput.ts"
 import { type Totals, totalsOf } from "./totals.ts"
 
 export interface Inspection {
@@ -19,7 +19,7 @@ export interface Inspection {
 
 /** Looks at the sparse file at `path`, with a picture for a terminal of `width` columns. */
 export const inspectFile = Effect.fnUntraced(function* (path: string, width: number) {
-  const reader = yield* SparseFile.open(path)
+  const reader = yield* openSparse(path)
   const totals = yield* totalsOf(reader)
   const lines = yield* attempt<ReadonlyArray<string>, Corrupt>(() =>
     picture(reader.extents(), { span: totals.end, width })
@@ -41,7 +41,6 @@ export const savedBytes = ({ dataBytes, mapBytes, totals }: Inspection): number 
 /** The figures, as rows of a name and a value. */
 export const figuresOf = (inspection: Inspection): ReadonlyArray<readonly [string, string]> => {
   const { dataBytes, mapBytes, totals } = inspection
-  const saved = savedBytes(inspection)
   const perExtent = totals.extents === 0 ? "" : `, ${(mapBytes / totals.extents).toFixed(1)} bytes an extent`
   const rows: Array<readonly [string, string]> = [
     ["extents", count(totals.extents)],
@@ -49,13 +48,7 @@ export const figuresOf = (inspection: Inspection): ReadonlyArray<readonly [strin
     ["virtual span", exactSize(totals.end)],
     ["data", exactSize(dataBytes)],
     ["map", exactSize(mapBytes) + perExtent],
-    // A small or dense file can be larger than what it stands for.
-    [
-      "saved",
-      saved < 0
-        ? `nothing: ${size(-saved)} more than the span`
-        : `${exactSize(saved)}, ${share(saved, totals.end)}`
-    ]
+    ["saved", savings(savedBytes(inspection), totals.end)]
   ]
   totals.holes.forEach(({ length, offset }, i) => {
     rows.push([i === 0 ? "largest holes" : "", `${exactSize(length)} at ${count(offset)}`])

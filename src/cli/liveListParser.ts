@@ -54,6 +54,7 @@ export const liveListParser = (options: {
   let offset = 0
   let length = 0
   let numbersFit = true // false where the line is well-formed and its range is not the source's
+  let atStart = true // before the first byte of the list
   let markBytes = 0 // how much of a byte order mark was seen
   let head: Array<number> = [] // the line's first bytes, where it began in an earlier piece
 
@@ -77,6 +78,10 @@ export const liveListParser = (options: {
 
   const push = (piece: Uint8Array): void => {
     let start = 0
+    if (atStart && piece.length > 0) {
+      atStart = false
+      if (piece[0] === byteOrderMark[0]) state = inMark
+    }
     if (state === inWrongLine) return failWithLine(piece, 0)
     for (let at = 0; at < piece.length; at++) {
       const byte = piece[at]
@@ -114,7 +119,7 @@ export const liveListParser = (options: {
       } else if (state === inComment) {
         const end = piece.indexOf(newline, at)
         at = (end === -1 ? piece.length : end) - 1
-      } else if (state === inMark || (byte === byteOrderMark[0] && line === 1 && state === beforeOffset)) {
+      } else if (state === inMark) {
         if (byte !== byteOrderMark[markBytes]) return failWithLine(piece, start)
         state = ++markBytes === byteOrderMark.length ? beforeOffset : inMark
       } else if (byte === space || byte === tab || byte === carriageReturn) {

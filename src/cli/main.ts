@@ -24,7 +24,7 @@ process.stdout.on("error", () => {})
 process.stderr.on("error", () => {})
 
 const args = process.argv.slice(2)
-if (args.length === 1 && args[0] === "--version") {
+if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
   process.stdout.write(`lacuna ${version()}\n`)
 } else {
   const { runProgram } = await import("./process.ts")

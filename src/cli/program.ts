@@ -50,6 +50,10 @@ const environment = Layer.mergeAll(
   Layer.succeed(References.MinimumLogLevel, "Warn")
 )
 
+/** `help` and `help compact` are what newcomers try. */
+const withHelp = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args[0] === "help" ? [...args.slice(1), "--help"] : args
+
 /** Runs the command line `args`, without the program's own name. */
 export const program = (args: ReadonlyArray<string>, version: string) =>
-  Command.runWith(lacuna, { version })(args).pipe(Effect.provide(environment))
+  Command.runWith(lacuna, { version })(withHelp(args)).pipe(Effect.provide(environment))

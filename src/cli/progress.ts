@@ -54,7 +54,8 @@ const startLine = (terminal: ProgressTerminal, { label, progress }: ProgressOpti
   let shown = false
   const timer = setInterval(() => {
     const line = progressLine(label, progress(), performance.now() - start)
-    terminal.write(eraseLine + line.slice(0, (terminal.columns ?? 80) - 1))
+    // A terminal that doesn't know its width says 0.
+    terminal.write(eraseLine + line.slice(0, (terminal.columns || 80) - 1))
     shown = true
   }, refreshMillis)
   return () => {

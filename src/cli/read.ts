@@ -8,10 +8,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { type Corrupt, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Offmap } from "../file/Offmap.ts"
-import { SparseFile } from "../file/SparseFile.ts"
 import { attempt } from "../io/attempt.ts"
 import { bytesFlag } from "./flags.ts"
 import { write } from "./output.ts"
+import { openSparse } from "./sparseInput.ts"
 
 const pieceBytes = 1 << 18
 
@@ -38,7 +38,7 @@ const run = Effect.fnUntraced(function* (input: {
   readonly length: Option.Option<number>
 }) {
   const { offset, path } = input
-  const reader = yield* SparseFile.open(path)
+  const reader = yield* openSparse(path)
   // The end is known before the first byte is out: an error never follows half a result.
   const wanted = Option.map(input.length, (length) => offset + length)
   const limit = Option.getOrElse(wanted, () => Infinity)
@@ -46,15 +46,14 @@ const run = Effect.fnUntraced(function* (input: {
   if (Option.isSome(wanted) && end > offset && end < wanted.value) {
     yield* new ReadOutOfBounds({ path, offset, length: wanted.value - offset, end })
   }
-  const until = Option.getOrElse(wanted, () => end)
-  for (let at = offset; at < until || at === offset; at += pieceBytes) {
-    const length = Math.min(pieceBytes, until - at)
-    // Also where `offset` is in a hole: then this is what fails, and says what is there.
-    const bytes = yield* reader.readRange(at, {
-      minLength: Math.max(1, length),
-      maxLength: Math.max(1, length)
-    })
-    if (length > 0) yield* write(bytes)
+  if (Option.isNone(wanted) || end === offset) {
+    // Fails where `offset` is in no extent, and says what is there instead. No bytes are anywhere.
+    const least = Option.getOrElse(input.length, () => 1)
+    yield* reader.readRange(offset, { minLength: Math.min(1, least), maxLength: Math.min(1, least) })
+  }
+  for (let at = offset; at < end; at += pieceBytes) {
+    const length = Math.min(pieceBytes, end - at)
+    yield* write(yield* reader.readRange(at, { minLength: length, maxLength: length }))
   }
 })
 

@@ -9,13 +9,13 @@ import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { SparseFile } from "../file/SparseFile.ts"
 import { Io } from "../io/Io.ts"
 import { comparison } from "./comparison.ts"
 import { counted, duration, exactSize } from "./figures.ts"
 import { jsonFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
+import { openSparse, verifySparse } from "./sparseInput.ts"
 import { totalsOf } from "./totals.ts"
 
 export const verify = Command.make(
@@ -51,12 +51,12 @@ const run = Effect.fnUntraced(function* (input: {
   const start = performance.now()
   const { against, json, path } = input
   let verified = { bytes: 0, total: 0 }
-  yield* withProgress(SparseFile.verify(path, { onProgress: (progress) => (verified = progress) }), {
+  yield* withProgress(verifySparse(path, { onProgress: (progress) => (verified = progress) }), {
     label: "verifying",
     progress: () => verified,
     quiet: json
   })
-  const reader = yield* SparseFile.open(path)
+  const reader = yield* openSparse(path)
   const { bytes: liveBytes, extents } = yield* totalsOf(reader)
   if (Option.isSome(against)) {
     const source = yield* (yield* Io).open(against.value, { readonly: true })
