@@ -99,6 +99,7 @@ const holeLaws: ReadonlyArray<IoLaw> = [
       [399_980, 1_000_000],
       [400_000, 10],
       [1_000_000, 10],
+      [390_000, Number.MAX_SAFE_INTEGER - 390_000],
       [50, 0]
     ]) {
       yield* file.punchHole(offset, length)

@@ -239,6 +239,21 @@ describe("failures", () => {
     }))
 })
 
+it("a device is refused without being opened, which may have effects", () =>
+  using(function* (io) {
+    let opened = 0
+    during({
+      openSync: (...args: Parameters<typeof openSync>) => {
+        opened += 1
+        return openSync(...args)
+      }
+    })
+    expect(yield* Effect.flip(io.open("/dev/null", { readonly: false }))).toMatchObject({ _tag: "NotAFile" })
+    expect(yield* Effect.flip(io.lock("/dev/null"))).toMatchObject({ _tag: "NotAFile" })
+    expect(yield* Effect.flip(io.sizeOf("/dev/null"))).toMatchObject({ _tag: "NotAFile" })
+    expect(opened).toBe(0)
+  }))
+
 describe("races", () => {
   it("a FIFO that takes the name between look and open doesn't hang, and is NotAFile", () =>
     using(function* (io, path) {
