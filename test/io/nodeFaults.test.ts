@@ -267,6 +267,18 @@ describe("races", () => {
       expect(yield* Effect.flip(io.lock(path))).toMatchObject({ _tag: "NotAFile", path })
     }))
 
+  it("a link planted between look and lock is NotAFile, and nothing is made at its target", () =>
+    using(function* (io, path) {
+      const { lstatSync } = fs
+      fs.symlinkSync(`${path}-target`, path)
+      let looks = 0
+      during({
+        lstatSync: (...args: Parameters<typeof lstatSync>) => (looks++ === 0 ? undefined : lstatSync(...args))
+      })
+      expect(yield* Effect.flip(io.lock(path))).toMatchObject({ _tag: "NotAFile", path })
+      expect(fs.existsSync(`${path}-target`)).toBe(false)
+    }))
+
   it("a name that moves while it is locked is locked where it is in the end", () =>
     using(function* (io, path) {
       let moves = 0
