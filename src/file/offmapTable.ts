@@ -365,7 +365,11 @@ export class OffmapTable {
     for (; cell < this.cells; cell++) {
       if (this.verified[cell >> 6] === 0) this.touch(cell >> 6)
       const count = cellCount(this, cell)
-      for (; index < count; index++) yield bindingAt(this, cell, index)
+      for (; index < count; index++) {
+        yield bindingAt(this, cell, index)
+        // The scope may have ended since; what the views show then is nothing.
+        if (this.#closed) this.touch(0)
+      }
       index = 0
     }
   }
@@ -397,7 +401,8 @@ export class OffmapTable {
     this.u16 = views.u16
     this.keys = new Float64Array(4)
     this.slopes = new Float32Array(8)
-    this.firsts = new Uint32Array(8)
+    // One segment of one cell, so that every lookup comes to touch that cell's page.
+    this.firsts = Uint32Array.of(0, 0, 0, 0, 0, 0, 0, 1)
     this.radix = new Uint32Array(2)
     this.verified = new Uint8Array(1)
   }
