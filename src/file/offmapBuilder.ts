@@ -9,7 +9,6 @@
  * growth costs address space, not memory.
  */
 import { InvalidArgument, MemoryLimit } from "../bytes/errors.ts"
-import { isOffset } from "../bytes/offset.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { sortedOrder } from "../bytes/sortedOrder.ts"
 import {
@@ -45,19 +44,17 @@ export class OffmapBuilder {
    * duplicates: of ascending bindings at once, of others when the map is built. `MemoryLimit` is
    * thrown beyond some 250 million bindings. Costs about 15 ns while bindings ascend.
    */
-  readonly add = (virtual: VirtualOffset, physical: PhysicalOffset, length = 0): void => {
-    if (!isOffset(virtual) || !isOffset(physical) || !isOffset(length))
-      throw invalidBinding(virtual, physical, length)
-    if (!isOffset(virtual + length) || !isOffset(physical + length))
-      throw invalidBinding(virtual, physical, length)
-    if (virtual >= this.#ascending.end) this.#ascending.add(virtual, physical, length)
-    else if (virtual >= this.#ascending.lastStart) throw overlap(virtual, this.#ascending.lastStart)
+  add(virtual: VirtualOffset, physical: PhysicalOffset, length = 0): void {
+    if (!isBinding(virtual, physical, length)) throw invalidBinding(virtual, physical, length)
+    const ascending = this.#ascending
+    if (virtual >= ascending.end) ascending.add(virtual, physical, length)
+    else if (virtual >= ascending.lastStart) throw overlap(virtual, ascending.lastStart)
     else this.#pile.add(virtual, physical, length)
     this.#size++
   }
 
   /** The map of everything added so far. More can be added afterwards; the map does not change. */
-  readonly build = (): OffmapTable => {
+  build(): OffmapTable {
     if (this.#pile.count > 0) {
       this.#ascending = merge(this.#ascending, this.#pile)
       this.#pile = new BindingPile()
@@ -223,6 +220,17 @@ const merge = (ascending: CellWriter, pile: BindingPile): CellWriter => {
   addPileBelow(Infinity)
   return merged
 }
+
+/** Whether both ranges are integers and end at most at 2^53-1. Written out: it runs for every binding. */
+const isBinding = (virtual: number, physical: number, length: number): boolean =>
+  virtual >= 0 &&
+  physical >= 0 &&
+  length >= 0 &&
+  virtual + length <= Number.MAX_SAFE_INTEGER &&
+  physical + length <= Number.MAX_SAFE_INTEGER &&
+  Math.floor(virtual) === virtual &&
+  Math.floor(physical) === physical &&
+  Math.floor(length) === length
 
 const invalidBinding = (virtual: number, physical: number, length: number): InvalidArgument =>
   new InvalidArgument({

@@ -177,31 +177,48 @@ export const encodeCell = (
   pending: PendingBindings,
   count: number
 ): number => {
-  let best = countDense(pending, count)
+  const dense = encodeDense(cells, cell, pending, count)
+  if (dense === count) return dense
+  let best = dense
   let kind: number = cellKind.dense
-  if (best < count) {
-    for (const other of [cellKind.long, cellKind.points, cellKind.scattered, cellKind.far, cellKind.huge]) {
-      const fits = countFitting(other, pending, Math.min(count, cellCapacity[other]))
-      if (fits > best) {
-        best = fits
-        kind = other
-      }
+  for (const other of [cellKind.long, cellKind.points, cellKind.scattered, cellKind.far, cellKind.huge]) {
+    const fits = countFitting(other, pending, Math.min(count, cellCapacity[other]))
+    if (fits > best) {
+      best = fits
+      kind = other
     }
   }
-  encodeAs(kind, cells, cell, pending, best)
+  if (kind !== cellKind.dense) encodeAs(kind, cells, cell, pending, best)
   return best
 }
 
-const countDense = ({ length, physical, virtual }: PendingBindings, count: number): number => {
+/** Writes a dense cell of the bindings up to the first that does not fit, and gives their number. */
+const encodeDense = (cells: CellViews, cell: number, pending: PendingBindings, count: number): number => {
+  const { length, physical, virtual } = pending
+  const { i32, u16 } = cells
   const base = virtual[0]
   const place = physical[0]
+  const head = cell * 16 + headWord
+  const ends = cell * 32 + 15
   let end = 0
-  for (let i = 0; i < count; i++) {
-    if (physical[i] - place !== end) return i
-    end += length[i]
-    if (end > maxDenseEnd || virtual[i] - base + length[i] > maxRelativeEnd) return i
+  let fits = 0
+  for (; fits < count; fits++) {
+    if (physical[fits] - place !== end) break
+    const next = end + length[fits]
+    const start = virtual[fits] - base
+    if (next > maxDenseEnd || start + length[fits] > maxRelativeEnd) break
+    end = next
+    u16[ends - fits] = end
+    i32[head + fits] = start
   }
-  return count
+  for (let unused = fits; unused < 8; unused++) {
+    u16[ends - unused] = 0
+    i32[head + unused] = unusedStart
+  }
+  i32[head] = 0
+  cells.f64[cell * 8] = base
+  cells.f64[cell * 8 + 1] = place
+  return fits
 }
 
 const countFitting = (kind: number, pending: PendingBindings, count: number): number => {
@@ -242,29 +259,10 @@ const encodeAs = (
   count: number
 ): void => {
   const { length, physical, virtual } = pending
-  const { f64, i32, u16 } = cells
+  const { f64, i32 } = cells
   const word = cell * 16
   const double = cell * 8
   const base = virtual[0]
-  if (kind === cellKind.dense) {
-    const head = word + headWord
-    const ends = cell * 32 + 15
-    f64[double] = base
-    f64[double + 1] = physical[0]
-    i32[head] = 0
-    let end = length[0]
-    u16[ends] = end
-    for (let i = 1; i < count; i++) {
-      end += length[i]
-      u16[ends - i] = end
-      i32[head + i] = virtual[i] - base
-    }
-    for (let i = count; i < 8; i++) {
-      u16[ends - i] = 0
-      i32[head + i] = unusedStart
-    }
-    return
-  }
   f64.fill(0, double, double + 8)
   f64[double] = base
   f64[double + 1] = physical[0]
