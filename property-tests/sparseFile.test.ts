@@ -1,0 +1,307 @@
+/**
+ * Law: a sparse file gives back, at their old offsets, exactly the bytes that its model has there,
+ * and refuses what its model refuses, in the same words.
+ *
+ * Small sources try every constellation of extents; large ones cross blocks, buffers and pieces.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as fc from "fast-check"
+import { afterAll, assert, describe, it } from "vitest"
+import type { Extent } from "../src/bytes/extent.ts"
+import { SparseFile } from "../src/file/SparseFile.ts"
+import type { SparseFileReaderService } from "../src/file/SparseFileReader.ts"
+import type { SparseFileWriterService } from "../src/file/SparseFileWriter.ts"
+import { attempt } from "../src/io/attempt.ts"
+import { Io, type IoFile } from "../src/io/Io.ts"
+import { IoMemory } from "../src/io/IoMemory.ts"
+import { IoNode } from "../src/io/IoNode.ts"
+import { SparseFileModel, type SparseModelOutcome } from "../src/testing/models/sparseFile.ts"
+import { runProperty } from "./runs.ts"
+
+type Step =
+  | { readonly kind: "appendBytes"; readonly length: number }
+  | { readonly kind: "appendFrom"; readonly extent: Extent; readonly updateMap: boolean }
+  | { readonly kind: "mapAdd"; readonly virtual: number; readonly physical: number; readonly length: number }
+  | { readonly kind: "appendExtents"; readonly extents: ReadonlyArray<Extent>; readonly streamed: boolean }
+
+interface Story {
+  readonly maxGap: number
+  readonly verifyReads: boolean
+  readonly steps: ReadonlyArray<Step>
+  readonly reads: ReadonlyArray<Extent>
+}
+
+/** How large things are: the length of the source, and of what is taken from it. */
+interface Scale {
+  readonly sourceBytes: number
+  readonly extentBytes: number
+  readonly gapBytes: number
+  readonly extents: number
+}
+
+const small: Scale = { sourceBytes: 600, extentBytes: 40, gapBytes: 50, extents: 8 }
+const large: Scale = { sourceBytes: 2_500_000, extentBytes: 90_000, gapBytes: 80_000, extents: 40 }
+
+/** Extents that don't overlap, in some order, now and then with one twice. */
+const extentLists = (scale: Scale): fc.Arbitrary<ReadonlyArray<Extent>> => {
+  const gap = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: scale.gapBytes }))
+  const length = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: scale.extentBytes }))
+  return fc
+    .record({
+      start: fc.integer({ min: 0, max: scale.sourceBytes }),
+      steps: fc.array(fc.tuple(gap, length), { maxLength: scale.extents }),
+      order: fc.constantFrom("ascending", "descending", "turned"),
+      twice: fc.integer({ min: 0, max: 30 }),
+      beyond: fc.integer({ min: 0, max: 60 })
+    })
+    .map(({ beyond, order, start, steps, twice }) => {
+      const extents: Array<Extent> = []
+      let offset = start
+      for (const [skipped, length] of steps) {
+        offset += skipped
+        if (offset + length > scale.sourceBytes && beyond !== 0) break
+        extents.push({ offset, length })
+        offset += length
+      }
+      if (twice < extents.length) extents.push(extents[twice])
+      if (order === "descending") extents.reverse()
+      if (order === "turned") extents.push(...extents.splice(0, extents.length >> 1))
+      return extents
+    })
+}
+
+const steps = (scale: Scale): fc.Arbitrary<Step> => {
+  const offset = fc.integer({ min: 0, max: scale.sourceBytes - 1 })
+  const length = fc.integer({ min: 0, max: scale.extentBytes })
+  return fc.oneof(
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("appendBytes" as const), length }) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .record({ offset, length, updateMap: fc.boolean() })
+        .map(({ length, offset, updateMap }): Step => {
+          const within = Math.min(length, scale.sourceBytes - offset)
+          return { kind: "appendFrom", extent: { offset, length: within }, updateMap }
+        })
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("mapAdd" as const),
+        virtual: offset,
+        physical: fc.integer({ min: 0, max: scale.extentBytes }),
+        length: fc.oneof(fc.constant(0), length)
+      })
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant("appendExtents" as const),
+        extents: extentLists(scale),
+        streamed: fc.boolean()
+      })
+    }
+  )
+}
+
+const stories = (scale: Scale): fc.Arbitrary<Story> =>
+  fc.record({
+    maxGap: fc.constantFrom(0, 1, 32, 100),
+    verifyReads: fc.boolean(),
+    steps: fc.array(steps(scale), { maxLength: 8 }),
+    reads: fc.array(
+      fc.record({
+        offset: fc.integer({ min: 0, max: scale.sourceBytes + 100 }),
+        length: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: scale.extentBytes * 3 }))
+      }),
+      { minLength: 5, maxLength: 25 }
+    )
+  })
+
+const pattern = (length: number, salt: number): Uint8Array => {
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = (Math.imul(i + salt, 2_654_435_761) >>> 13) & 255
+  return bytes
+}
+
+/** What an Effect gave, in the model's words. */
+const outcome = <A, E extends { readonly _tag: string }, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<SparseModelOutcome<A>, never, R> =>
+  effect.pipe(
+    Effect.map((value): SparseModelOutcome<A> => ({ value })),
+    Effect.catch((error: E) => {
+      const { _tag, end, reason } = error as E & { end?: number; reason?: string }
+      return Effect.succeed({
+        failure: _tag,
+        ...(_tag === "InvalidSparseRead" ? { reason: String(reason) } : {}),
+        ...(_tag === "ReadOutOfBounds" ? { end: Number(end) } : {})
+      })
+    })
+  )
+
+const take = (
+  writer: SparseFileWriterService,
+  model: SparseFileModel,
+  source: { readonly file: IoFile; readonly bytes: Uint8Array },
+  step: Step
+): Effect.Effect<readonly [SparseModelOutcome<unknown>, SparseModelOutcome<unknown>]> =>
+  Effect.gen(function* () {
+    switch (step.kind) {
+      case "appendBytes": {
+        const bytes = pattern(step.length, 99)
+        return [yield* outcome(writer.appendBytes(bytes)), model.appendBytes(bytes)] as const
+      }
+      case "appendFrom": {
+        const options = { ...step.extent, updateMap: step.updateMap }
+        return [
+          yield* outcome(writer.appendFrom(source.file, options)),
+          model.appendFrom(source.bytes, step.extent, step.updateMap)
+        ] as const
+      }
+      case "mapAdd":
+        return [
+          yield* outcome(writer.mapAdd(step.virtual, step.physical, step.length)),
+          model.mapAdd(step.virtual, step.physical, step.length)
+        ] as const
+      case "appendExtents": {
+        const extents = step.streamed ? Stream.fromIterable(step.extents) : step.extents
+        return [
+          yield* outcome(writer.appendExtents(source.file, extents)),
+          model.appendExtents(source.bytes, step.extents)
+        ] as const
+      }
+    }
+  })
+
+const write = (path: string, story: Story, source: { readonly file: IoFile; readonly bytes: Uint8Array }) =>
+  Effect.gen(function* () {
+    const writer = yield* SparseFile.create(path, { maxGap: story.maxGap })
+    const model = new SparseFileModel(source.bytes.length * 2 + 1000, story.maxGap)
+    for (const step of story.steps) {
+      const [real, expected] = yield* take(writer, model, source, step)
+      assert.deepStrictEqual(real, expected, step.kind)
+      assert.strictEqual(writer.currentOffset(), model.data.length)
+    }
+    assert.deepStrictEqual([...writer.offmap().entries()], model.sortedBindings())
+    if (!model.poisoned && model.dangling) {
+      assert.deepStrictEqual(yield* outcome(writer.close), { failure: "InvalidArgument" })
+      const filler = new Uint8Array(4 * large.extentBytes)
+      yield* writer.appendBytes(filler)
+      model.appendBytes(filler)
+    }
+    const closed = yield* outcome(writer.close)
+    assert.deepStrictEqual(closed, model.poisoned ? { failure: "Poisoned" } : { value: undefined })
+    return model
+  }).pipe(Effect.scoped, Effect.orDie)
+
+const compareReads = (reader: SparseFileReaderService, model: SparseFileModel, story: Story) =>
+  Effect.gen(function* () {
+    assert.deepStrictEqual([...reader.extents()], model.extents())
+    assert.deepStrictEqual([...reader.offmap.entries()], model.sortedBindings())
+    const edges = model.bindings.slice(0, 20).flatMap(({ length, virtual }) => [
+      { offset: virtual, length },
+      { offset: virtual + (length >> 1), length },
+      { offset: Math.max(0, virtual - 1), length: 2 },
+      { offset: virtual + length, length: 1 }
+    ])
+    for (const { length, offset } of [...story.reads, ...edges]) {
+      yield* compareRead(reader, model, { offset, length })
+    }
+    const good = story.reads.filter(({ length, offset }) => "value" in model.read(offset, length))
+    const many = yield* reader.readMany(
+      good.map(({ offset }) => offset),
+      good.map(({ length }) => length)
+    )
+    good.forEach(({ length, offset }, i) => sameBytes({ value: many[i] }, model.read(offset, length)))
+  })
+
+const compareRead = (reader: SparseFileReaderService, model: SparseFileModel, { length, offset }: Extent) =>
+  Effect.gen(function* () {
+    const expected = model.read(offset, length)
+    const buffer = new Uint8Array(length)
+    sameBytes(yield* outcome(Effect.as(reader.read(offset, buffer), buffer)), expected)
+    const other = new Uint8Array(length)
+    const now = attempt<Uint8Array, { readonly _tag: string }>(() => {
+      reader.unsafe.read(offset, other)
+      return other
+    })
+    sameBytes(yield* outcome(now), expected)
+    for (const minLength of [0, length]) {
+      const range = yield* outcome(reader.readRange(offset, { minLength, maxLength: length }))
+      sameBytes(range, model.readRange(offset, minLength, length))
+    }
+    assert.strictEqual(reader.nextValidOffset(offset), model.next(offset))
+    assert.strictEqual(reader.mapFind(offset), model.mapFind(offset))
+    const physical = new Uint8Array(length)
+    const found = yield* outcome(Effect.as(reader.readPhysical(Number(offset), physical), physical))
+    const inData = Uint8Array.from(model.data.slice(offset, offset + length))
+    sameBytes(
+      found,
+      offset + length <= model.data.length
+        ? { value: inData }
+        : { failure: "ReadOutOfBounds", end: model.data.length }
+    )
+  })
+
+/** deepStrictEqual takes seconds over a megabyte. */
+const sameBytes = (real: SparseModelOutcome<Uint8Array>, expected: SparseModelOutcome<Uint8Array>): void => {
+  if ("value" in real && "value" in expected) {
+    assert.strictEqual(Buffer.compare(real.value, expected.value), 0, "other bytes were read")
+  } else {
+    assert.deepStrictEqual(real, expected)
+  }
+}
+
+const directory = mkdtempSync(join(tmpdir(), "lacuna-sparse-"))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+let files = 0
+
+const tell = (story: Story, scale: Scale): Effect.Effect<void, never, Io | Scope.Scope> =>
+  Effect.gen(function* () {
+    const io = yield* Io
+    const root = (yield* io.classify(directory)) === "directory" ? directory : ""
+    const bytes = pattern(scale.sourceBytes, 0)
+    const file = yield* io.create(`${root}/source${files++}`, { overwrite: false })
+    yield* file.writeAt(0, bytes)
+    const path = `${root}/sparse${files++}`
+    const model = yield* write(path, story, { file, bytes })
+    if (model.poisoned) {
+      assert.deepStrictEqual(yield* outcome(SparseFile.open(path)), { failure: "NoSuchFile" })
+    } else {
+      const reader = yield* SparseFile.open(path, { verifyReads: story.verifyReads })
+      yield* compareReads(reader, model, story)
+      const { bytes, extents } = yield* SparseFile.verify(path)
+      assert.deepStrictEqual(
+        { bytes, extents },
+        { bytes: model.data.length, extents: model.extents().length }
+      )
+    }
+    for (const name of [file.path, path, `${path}.map`]) yield* Effect.ignore(io.remove(name))
+  }).pipe(Effect.orDie)
+
+const layers: Record<string, Layer.Layer<Io>> = {
+  "in memory": IoMemory.layer,
+  "on a disk, mapped where possible": IoNode.layer,
+  "on a disk, not mapped": IoNode.layerWith({ mapping: "off" })
+}
+
+describe.each(Object.entries(layers))("a sparse file %s", (_, layer) => {
+  it.each([
+    ["small", small, 150],
+    ["large", large, 5]
+  ] as const)("does what its model does: %s sources", async (_, scale, runs) => {
+    await runProperty(
+      fc.asyncProperty(stories(scale), (story) =>
+        tell(story, scale).pipe(Effect.scoped, Effect.provide(layer), Effect.runPromise)
+      ),
+      { runs }
+    )
+  })
+})
