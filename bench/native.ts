@@ -25,7 +25,8 @@ export interface Native {
     virtuals: Float64Array,
     physicals: Float64Array,
     lengths: Uint32Array,
-    count: number
+    count: number,
+    epsilon: number
   ) => number
   readonly appendRecords: (fd: number, records: Uint8Array, count: number) => number
   readonly readEach: (
@@ -57,7 +58,8 @@ export interface Native {
     target: number,
     map: number,
     path: string,
-    directory: number
+    directory: number,
+    epsilon: number
   ) => number
   readonly copyFree: (copied: Pointer) => void
 }
@@ -68,14 +70,14 @@ const signatures: { readonly [Name in keyof Native]: string } = {
   plainOpen: "void *plain_open(str, double)",
   plainTranslate: "void plain_translate(void *, void *, double, void *)",
   plainClose: "void plain_close(void *)",
-  offmapBuild: "int offmap_build(int, void *, void *, void *, double)",
+  offmapBuild: "int offmap_build(int, void *, void *, void *, double, double)",
   appendRecords: "int append_records(int, void *, double)",
   readEach: "int read_each(int, void *, double, void *, double)",
   copyLive: "void *copy_live(int, int, void *, void *, double, double)",
   copyCount: "double copy_count(void *)",
   copyBytes: "double copy_bytes(void *)",
   copyReport: "void copy_report(void *, void *, void *, void *, void *)",
-  copyFinish: "int copy_finish(void *, int, int, str, int)",
+  copyFinish: "int copy_finish(void *, int, int, str, int, double)",
   copyFree: "void copy_free(void *)"
 }
 

@@ -16,14 +16,11 @@
 enum {
   BLOCK = 1 << 16,
   /* Holes longer than this are skipped rather than read. */
-  LONGEST_HOLE = 1 << 16
+  LONGEST_HOLE = 1 << 16,
+  /* Both fit the second-level cache together; windows of 4 MiB were a tenth to a half slower. */
+  WINDOW = 1 << 20,
+  OUTPUT = 1 << 18
 };
-#ifndef WINDOW
-#define WINDOW (1 << 21)
-#endif
-#ifndef OUTPUT
-#define OUTPUT (1 << 18)
-#endif
 
 typedef struct {
   size_t count, blocks;
@@ -135,7 +132,7 @@ void copy_report(const copied *result, double *virtuals, double *physicals, uint
 }
 
 /* Makes the copy durable: the data, then its map with the sums, then both names, as lacuna's close. */
-int copy_finish(const copied *result, int target, int map, const char *path, int directory) {
+int copy_finish(const copied *result, int target, int map, const char *path, int directory, double epsilon) {
   char names[4][4096];
   snprintf(names[0], sizeof names[0], "%s.tmp", path);
   snprintf(names[1], sizeof names[1], "%s", path);
@@ -143,7 +140,8 @@ int copy_finish(const copied *result, int target, int map, const char *path, int
   snprintf(names[3], sizeof names[3], "%s.map", path);
   /* The data, before the map that says it is there. */
   if (fsync(target)) return -1;
-  if (offmap_write(map, result->virtuals, result->physicals, result->lengths, (double)result->count)) return -1;
+  if (offmap_write(map, result->virtuals, result->physicals, result->lengths, (double)result->count, epsilon))
+    return -1;
   off_t at = lseek(map, 0, SEEK_END);
   if (pwrite(map, result->sums, result->blocks * 4, at) != (ssize_t)(result->blocks * 4)) return -1;
   /* The map, before it gets its name. */

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEADER = 128, CELL = 64, PAGE = 4096, BUFFER = 1 << 19, EPSILON = 2 };
+enum { HEADER = 128, CELL = 64, PAGE = 4096, BUFFER = 1 << 19 };
 
 typedef struct {
   double base, place;
@@ -37,7 +37,7 @@ typedef struct {
   size_t sum_count;
   segment *segments;
   size_t segment_count, segment_room;
-  double key, low, high;
+  double epsilon, key, low, high;
   size_t first, cells;
 } writer;
 
@@ -77,7 +77,7 @@ static void end_segment(writer *w) {
 static inline void index_cell(writer *w, double base) {
   if (w->cells > 0) {
     double distance = base - w->key, rise = (double)(w->cells - w->first);
-    double steepest = (rise + EPSILON) / distance, flattest = (rise - EPSILON) / distance;
+    double steepest = (rise + w->epsilon) / distance, flattest = (rise - w->epsilon) / distance;
     if (!(steepest < w->low || flattest > w->high)) {
       if (steepest < w->high) w->high = steepest;
       if (flattest > w->low) w->low = flattest;
@@ -153,10 +153,11 @@ static int write_index(writer *w, size_t bindings, double first, double last) {
   return failed ? -1 : 0;
 }
 
-int offmap_write(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count) {
+int offmap_write(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
+                 double epsilon) {
   size_t n = (size_t)count, done = 0;
   if (n == 0) return -1;
-  writer w = {.fd = fd, .at = HEADER, .segment_room = 1024};
+  writer w = {.fd = fd, .at = HEADER, .segment_room = 1024, .epsilon = epsilon};
   w.buffer = aligned_alloc(PAGE, BUFFER);
   w.sums = malloc((n / 64 + 2) * 4);
   w.segments = malloc(w.segment_room * sizeof(segment));
@@ -192,8 +193,9 @@ int offmap_write(int fd, const double *virtuals, const double *physicals, const 
   return failed ? -1 : 0;
 }
 
-int offmap_build(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count) {
-  if (offmap_write(fd, virtuals, physicals, lengths, count)) return -1;
+int offmap_build(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
+                 double epsilon) {
+  if (offmap_write(fd, virtuals, physicals, lengths, count, epsilon)) return -1;
   /* The map, before anybody is told that it is there. */
   return fsync(fd);
 }

@@ -8,6 +8,7 @@ import path from "node:path"
 import { Io } from "../../src/io/Io.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { Offmap } from "../../src/file/Offmap.ts"
+import { epsilonCells } from "../../src/format/offmapIndex.ts"
 import { expect, expectSame } from "../expect.ts"
 import { extentArrays, extentStream } from "../extents.ts"
 import { runJob } from "../jobProcess.ts"
@@ -70,7 +71,10 @@ export const buildCase = Effect.fnUntraced(function* (settings: Settings) {
       const fd = fs.openSync(cPath, "wx+")
       try {
         return nanosEach(count, () =>
-          expect("C wrote its map", native.offmapBuild(fd, virtuals, physicals, lengths, count) === 0)
+          expect(
+            "C wrote its map",
+            native.offmapBuild(fd, virtuals, physicals, lengths, count, epsilonCells) === 0
+          )
         )
       } finally {
         fs.closeSync(fd)

@@ -9,6 +9,7 @@ import path from "node:path"
 import { Io } from "../../src/io/Io.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { SparseFile } from "../../src/file/SparseFile.ts"
+import { epsilonCells } from "../../src/format/offmapIndex.ts"
 import { expect, expectSame } from "../expect.ts"
 import { runJob } from "../jobProcess.ts"
 import { loadNative } from "../native.ts"
@@ -58,7 +59,7 @@ const copyInC = (native: Native, source: Source, target: string): CCopy => {
   const map = fs.openSync(`${target}.map.tmp`, "wx+")
   const copied = native.copyLive(from, data, offsets, lengths, lengths.length, maxGapBytes)
   const written = performance.now() - start
-  expect("C synced its copy", native.copyFinish(copied, data, map, target, directory) === 0)
+  expect("C synced its copy", native.copyFinish(copied, data, map, target, directory, epsilonCells) === 0)
   for (const fd of [from, data, map]) fs.closeSync(fd)
   const durable = performance.now() - start
   fs.closeSync(directory)
