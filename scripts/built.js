@@ -38,9 +38,10 @@ export const ensureInstalled = () => {
   )
   if (missing.length === 0) return
   console.log(`Installing what is missing (${missing.join(", ")}) …`)
+  const install = ["ci", "--no-audit", "--no-fund", "--loglevel=error"]
   const npm = process.env.npm_execpath
-  if (npm !== undefined) run(process.execPath, [npm, "ci"])
-  else run(process.platform === "win32" ? "npm.cmd" : "npm", ["ci"])
+  if (npm !== undefined) run(process.execPath, [npm, ...install])
+  else run(process.platform === "win32" ? "npm.cmd" : "npm", install)
 }
 
 /**

@@ -6,6 +6,9 @@
  * source ends the reading with the number of its line.
  */
 import fs from "node:fs"
+import { Socket } from "node:net"
+import type { Readable } from "node:stream"
+import { promisify } from "node:util"
 import * as Effect from "effect/Effect"
 import { IoFailed, NoSuchFile, NotAFile } from "../bytes/errors.ts"
 import { BadLiveList } from "./errors.ts"
@@ -47,8 +50,7 @@ const gather = async (path: string, sourceBytes: number, signal: AbortSignal): P
       else runs.add(offset, length)
     }
   })
-  // Not through Io: a list may well be a pipe, which Io, made for regular files, refuses.
-  const input = path === "-" ? process.stdin : fs.createReadStream(path, { highWaterMark: pieceBytes })
+  const input = await openList(path)
   const stop = (): void => void input.destroy()
   signal.addEventListener("abort", stop)
   try {
@@ -59,6 +61,14 @@ const gather = async (path: string, sourceBytes: number, signal: AbortSignal): P
     signal.removeEventListener("abort", stop)
   }
   return { given, empty, extents: runs.unite() }
+}
+
+/** Not through Io: a list may well be a pipe, which Io, made for regular files, refuses. */
+const openList = async (path: string): Promise<Readable> => {
+  if (path === "-") return process.stdin
+  if (!fs.statSync(path).isFIFO()) return fs.createReadStream(path, { highWaterMark: pieceBytes })
+  // As a socket, since a file's read would wait for the writer where no interrupt reaches it.
+  return new Socket({ fd: await promisify(fs.open)(path, "r"), readable: true, writable: false })
 }
 
 const fromSystem = (path: string, cause: unknown): IoFailed | NoSuchFile | NotAFile => {

@@ -136,6 +136,10 @@ describe.concurrent("lacuna compact refuses, and leaves nothing behind,", () => 
 })
 
 describe.concurrent("a sparse file that is none", () => {
+  it("is one line even where its name has two", async () => {
+    await failsWith(lacuna(["inspect", "no\nfile"]), "there is no no file")
+  })
+
   it("is called by its fault, by every command", async () => {
     const faults: ReadonlyArray<readonly [string, string | RegExp]> = [
       ["nope", "there is no nope"],
@@ -204,6 +208,18 @@ describe.concurrent("lacuna expand and inspect", () => {
   })
 })
 
+/** Opens the named pipe as soon as somebody has it open for reading. */
+const openForWriting = async (name: string): Promise<number> => {
+  for (;;) {
+    try {
+      return fs.openSync(at(name), fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+}
+
 /** Runs a bash script, in which $lacuna is the command line. */
 const bash = (script: string) => {
   const prelude = `lacuna() { "${process.execPath}" "${main}" "$@"; }\n`
@@ -247,16 +263,17 @@ describe.concurrent("when the world is in the way,", () => {
   })
 
   it("an interrupt while the list is awaited ends it with status 130", async () => {
-    const child = spawn(process.execPath, [main, "compact", "source", "--live", "-", "--out", "waiting"], {
-      cwd: directory
-    })
-    child.stdin.write("0 10\n")
+    await succeeds(run("mkfifo", ["pipe"], { cwd: directory }))
+    const args = ["compact", "source", "--live", "pipe", "--out", "waiting"]
+    const child = spawn(process.execPath, [main, ...args], { cwd: directory })
     let stderr = ""
     child.stderr.on("data", (text) => (stderr += text))
     const ended = new Promise((resolve) => child.on("close", resolve))
-    await new Promise((resolve) => setTimeout(resolve, 1500)) // until it has begun to read
+    const pipe = await openForWriting("pipe")
+    fs.writeSync(pipe, "0 10\n")
     child.kill("SIGINT")
     expect(await ended).toBe(130)
+    fs.closeSync(pipe)
     expect(stderr).toBe("lacuna: interrupted\n")
     expect(fs.readdirSync(directory).filter((entry) => entry.startsWith("waiting"))).toEqual([])
   })

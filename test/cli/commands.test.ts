@@ -133,6 +133,31 @@ describe.concurrent("lacuna expand", () => {
     await succeeds(lacuna(["verify", "sparse", "--against", "expanded"]))
   })
 
+  it("leaves zeros in every gap, however many pieces it takes", async () => {
+    const size = 5_000_000
+    const bytes = Buffer.from(Uint8Array.from({ length: size }, (_, i) => ((i * 131) ^ (i >> 11)) | 1))
+    fs.writeFileSync(at("gappy"), bytes)
+    const wanted = Buffer.alloc(size)
+    let list = ""
+    // Gaps smaller and larger than a block, extents smaller and larger than a piece, and a leap.
+    for (let offset = 3, i = 0; offset < size - 700_000; i++) {
+      const length = i === 900 ? 600_000 : 1 + ((i * 7919) % 1500)
+      list += `${offset} ${length}\n`
+      bytes.copy(wanted, offset, offset, offset + length)
+      offset += length + (i % 50 === 0 ? 20_000 : i === 700 ? 900_000 : 33 + ((i * 31) % 900))
+    }
+    const compacted = lacuna(
+      ["compact", "gappy", "--live", "-", "--out", "gappy.sparse", "--max-gap", "0"],
+      list
+    )
+    await succeeds(compacted)
+    await succeeds(lacuna(["verify", "gappy.sparse", "--against", "gappy"]))
+    await succeeds(lacuna(["expand", "gappy.sparse", "--out", "gappy.expanded"]))
+    const expanded = fs.readFileSync(at("gappy.expanded"))
+    expect(expanded.equals(wanted.subarray(0, expanded.length))).toBe(true)
+    expect(wanted.subarray(expanded.length).every((byte) => byte === 0)).toBe(true)
+  })
+
   it("says what it wrote as JSON", async () => {
     const result = JSON.parse((await succeeds(lacuna(["expand", "sparse", "--out", "e2", "--json"]))).text)
     expect(result).toMatchObject({ path: "sparse", out: "e2", liveBytes: 10_140, fileBytes: sourceBytes })
