@@ -343,6 +343,67 @@ describe("creating", () => {
 })
 
 describe("closing", () => {
+  /** Writes a small file through `io`; gives what close gave. */
+  const closeThrough = (before: (operation: string, path: string) => void) =>
+    Effect.gen(function* () {
+      const io = watchedIo(yield* Io, { before })
+      return yield* Effect.gen(function* () {
+        const writer = yield* SparseFile.create("/x")
+        yield* writer.appendBytes(pattern(30))
+        yield* writer.mapAdd(100, 0, 30)
+        return yield* Effect.exit(writer.close)
+      }).pipe(Effect.scoped, Effect.provideService(Io, io))
+    })
+
+  it(
+    "makes data and map durable before the data's name, and that before the map's",
+    inMemory(
+      Effect.gen(function* () {
+        const calls: Array<string> = []
+        yield* closeThrough((operation, path) => {
+          if (["sync", "rename", "syncDirectory"].includes(operation)) calls.push(`${operation} ${path}`)
+        })
+        expect(calls).toEqual([
+          "sync /x.tmp",
+          "sync /x.map.tmp",
+          "rename /x.tmp",
+          "syncDirectory /",
+          "rename /x.map.tmp",
+          "syncDirectory /"
+        ])
+      })
+    )
+  )
+
+  it(
+    "keeps what an open needs when it fails after the data has its name",
+    inMemory(
+      Effect.gen(function* () {
+        const io = yield* Io
+        const closed = yield* closeThrough((operation, path) => {
+          if (operation === "rename" && path === "/x.map.tmp") throw new NoSpace({ path, syscall: "rename" })
+        })
+        expect(Exit.isFailure(closed)).toBe(true)
+        expect(yield* io.list("/")).toEqual(["x", "x.map.tmp"])
+        expect(yield* SparseFile.verify("/x")).toEqual({ extents: 1, bytes: 30, blocks: 1 })
+      })
+    )
+  )
+
+  it(
+    "succeeds when an opener has renamed the map just before",
+    inMemory(
+      Effect.gen(function* () {
+        const io = yield* Io
+        const closed = yield* closeThrough((operation, path) => {
+          if (operation === "rename" && path === "/x.map.tmp") Effect.runSync(io.rename(path, "/x.map"))
+        })
+        expect(Exit.isSuccess(closed)).toBe(true)
+        expect(yield* io.list("/")).toEqual(["x", "x.map"])
+      })
+    )
+  )
+
   it(
     "refuses a second time, and everything after it",
     inMemory(
