@@ -156,7 +156,8 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
     map instanceof OffmapTable ? map : yield* attempt<OffmapTable, OffmapWriteError>(() => copyOf(map))
   const image = yield* attempt<Uint8Array, OffmapReadError>(() => table.image())
   const layout = offmapLayout(table.header)
-  const index = image.slice(layout.pageSums)
+  // Not `slice`: where an Io maps into a Buffer, that would be a view of what can't be written.
+  const index = new Uint8Array(image.subarray(layout.pageSums))
   const pageSums = new Uint32Array(index.buffer, 0, layout.pages)
   for (let at = layout.cells; at < layout.pageSums; at += pieceBytes) {
     const piece = image.subarray(at, Math.min(at + pieceBytes, layout.pageSums))

@@ -106,10 +106,7 @@ export class OffmapTable {
       if (crc32(image.subarray(layout.pageSums, layout.imageBytes)) !== header.indexCrc) {
         throw this.#corrupt(layout.pageSums, "the checksum of the offmap's index does not match")
       }
-      const fault = indexFault(this.firsts, this.radix, {
-        cells: header.cells,
-        segmentCount: header.segments
-      })
+      const fault = indexFault(this, header)
       if (fault !== undefined) throw this.#corrupt(layout.segments, fault)
     }
   }
@@ -254,7 +251,8 @@ export class OffmapTable {
     if (crc32(bytes) !== this.#pageSums[page]) {
       throw this.#corrupt(from, `the checksum of page ${page} of the offmap does not match`)
     }
-    const last = Math.min((page + 1) * cellsPerPage, this.cells)
+    const { cells, f64, header } = this
+    const last = Math.min((page + 1) * cellsPerPage, cells)
     let end = 0
     for (let cell = page * cellsPerPage; cell < last; cell++) {
       const fault = cellFault(this, cell, end)
@@ -262,6 +260,12 @@ export class OffmapTable {
       const index = cellCount(this, cell) - 1
       end = startAt(this, cell, index) + Math.max(1, lengthAt(this, cell, index))
     }
+    if (page === 0 && cells > 0 && f64[0] !== header.first)
+      throw this.#corrupt(begin, `the bindings begin at ${f64[0]}, not at ${header.first}`)
+    if (end > 0 && last === cells && end - 1 !== header.last)
+      throw this.#corrupt(begin + (cells - 1) * cellBytes, `the bindings don't end at ${header.last}`)
+    if (page === cells >> 6 && f64[cells * 8] !== Infinity)
+      throw this.#corrupt(begin + cells * cellBytes, "the cells have no end")
     this.verified[page] = 1
   }
 
@@ -280,12 +284,8 @@ export class OffmapTable {
     }
     const sentinel = this.cells >> 6
     if (this.verified[sentinel] === 0) this.touch(sentinel)
-    if (this.f64[this.cells * 8] !== Infinity)
-      throw this.#corrupt(this.#layout.pageSums, "the cells have no end")
-    const { first, last } = this.header
-    const right = this.cells === 0 ? last === 0 : this.f64[0] === first && end - 1 === last
-    if (bindings !== this.size || !right)
-      throw this.#corrupt(24, "the header's counts and the cells disagree")
+    if (bindings !== this.size)
+      throw this.#corrupt(24, `the cells hold ${bindings} bindings, not ${this.size} as the header says`)
   }
 
   /**

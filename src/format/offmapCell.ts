@@ -121,11 +121,11 @@ export const indexOf = (cells: CellViews, cell: number, virtual: number): number
   return index
 }
 
-/** Whether binding `index` of the cell covers `virtual`, which is at or after its start. */
+/** Whether binding `index` of the cell covers `virtual`. */
 export const covers = (cells: CellViews, cell: number, index: number, virtual: number): boolean => {
   const distance = virtual - startAt(cells, cell, index)
   const length = lengthAt(cells, cell, index)
-  return length === 0 ? distance === 0 : distance < length
+  return length === 0 ? distance === 0 : distance >= 0 && distance < length
 }
 
 /** Writes the line that ends the cells: its base, infinity, is after every offset. */
@@ -144,6 +144,13 @@ export const cellFault = (cells: CellViews, cell: number, end: number): string |
   const count = cellCount(cells, cell)
   if (kind > cellKind.points || (kind === cellKind.dense && head !== 0)) return `unknown head ${head}`
   if (count < 1 || count > cellCapacity[kind]) return `${count} bindings in a cell of kind ${kind}`
+  if (kind === cellKind.dense) {
+    // A lookup counts starts wherever they stand.
+    for (let index = count; index < 8; index++) {
+      if (cells.i32[cell * 16 + headWord + index] !== unusedStart) return "a start behind an unused one"
+    }
+  }
+  const base = cells.f64[cell * 8]
   for (let index = 0; index < count; index++) {
     const virtual = startAt(cells, cell, index)
     const length = lengthAt(cells, cell, index)
@@ -151,6 +158,9 @@ export const cellFault = (cells: CellViews, cell: number, end: number): string |
     if (!(virtual >= end)) return `the binding at ${virtual} overlaps the one before it`
     if (!(length >= 0) || !Number.isSafeInteger(virtual + length) || !Number.isSafeInteger(virtual)) {
       return `a binding at ${virtual} of ${length} bytes`
+    }
+    if (kind !== cellKind.huge && virtual - base + length > maxRelativeEnd) {
+      return `a binding that ends ${virtual - base + length} bytes from its cell's base`
     }
     if (!(physical >= 0) || !Number.isSafeInteger(physical + length) || !Number.isSafeInteger(physical)) {
       return `a binding to ${physical} of ${length} bytes`
@@ -234,8 +244,7 @@ const countFitting = (kind: number, pending: PendingBindings, count: number): nu
     switch (kind) {
       case cellKind.long:
         if (physical[i] - physical[0] !== end || relativeEnd > maxRelativeEnd) return i
-        end += length[i]
-        if (end > maxRelativeEnd) return i
+        end += length[i] // at most relativeEnd, since nothing overlaps
         break
       case cellKind.points:
         if (length[i] !== 0 || relativeEnd > maxRelativeEnd || highest - lowest > 0xffffffff) return i

@@ -129,6 +129,7 @@ const headerFault = (header: OffmapHeader, imageBytes: number): string | undefin
     return "the header's counts and the image's length disagree"
   if (!(bindings >= cells && bindings <= cells * 8)) return `${cells} cells can't hold ${bindings} bindings`
   if (cells > 0 !== segments > 0) return "the index is missing"
+  if (cells === 0 && last !== 0) return "the range of offsets holds no binding"
   if (!(first <= last)) return `the bindings begin at ${first} and end at ${last}`
   if (bucketShift > 53 || Math.floor((last - first) / 2 ** bucketShift) + 1 !== buckets) {
     return "the radix table and the range of offsets disagree"

@@ -109,19 +109,46 @@ const buildRadix = (
   return { radix, bucketShift }
 }
 
-/** What is wrong with an index, or undefined: whatever it says must lead to a cell that exists. */
+/** Typed views of an index; all offsets into them are in their own elements. */
+export interface IndexViews {
+  readonly keys: Float64Array
+  readonly slopes: Float32Array
+  readonly firsts: Uint32Array
+  readonly radix: Uint32Array
+}
+
+/**
+ * What is wrong with an index, or undefined: whatever it says must lead to a cell that exists, and
+ * to a segment that begins at or before the offset that is looked for.
+ */
 export const indexFault = (
-  segments: Uint32Array,
-  radix: Uint32Array,
-  { cells, segmentCount }: { readonly cells: number; readonly segmentCount: number }
-): string | undefined => {
-  for (let segment = 0; segment < segmentCount; segment++) {
-    if (!(segments[segment * 4 + 3] < segments[segment * 4 + 7])) return `segment ${segment} has no cells`
+  { firsts, keys, radix, slopes }: IndexViews,
+  {
+    bucketShift,
+    cells,
+    first,
+    segments
+  }: {
+    readonly bucketShift: number
+    readonly cells: number
+    readonly first: number
+    readonly segments: number
   }
-  if (segments[segmentCount * 4 + 3] !== cells) return "the segments and the cells disagree"
+): string | undefined => {
+  if (segments > 0 && keys[0] !== first) return `the index begins at ${keys[0]} and the bindings at ${first}`
+  for (let segment = 0; segment < segments; segment++) {
+    if (!(firsts[segment * 4 + 3] < firsts[segment * 4 + 7])) return `segment ${segment} has no cells`
+    if (!(keys[segment * 2] < keys[segment * 2 + 2])) return `segment ${segment} is out of order`
+    const slope = slopes[segment * 4 + 2]
+    if (!(slope >= 0 && slope < Infinity)) return `segment ${segment} has a slope of ${slope}`
+  }
+  if (firsts[segments * 4 + 3] !== cells) return "the segments and the cells disagree"
+  const width = 2 ** bucketShift
   for (let bucket = 0; bucket < radix.length; bucket++) {
-    if (radix[bucket] > 0 && !(radix[bucket] < segmentCount)) return `bucket ${bucket} leads nowhere`
-    if (bucket > 0 && radix[bucket] < radix[bucket - 1]) return `bucket ${bucket} leads backwards`
+    const segment = radix[bucket]
+    if (segment > 0 && !(segment < segments)) return `bucket ${bucket} leads nowhere`
+    if (segment > 0 && !(keys[segment * 2] <= first + bucket * width)) return `bucket ${bucket} leads too far`
+    if (bucket > 0 && segment < radix[bucket - 1]) return `bucket ${bucket} leads backwards`
   }
   return undefined
 }
