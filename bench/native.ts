@@ -99,7 +99,10 @@ export const buildNative = (): string | undefined => {
   if (compiled.status !== 0) return `cc failed: ${compiled.stderr}`
   const native = loadNative()
   if (typeof native === "string") return native
-  return checksumFault(native)
+  const fault = checksumFault(native)
+  // A case's process takes the library for good when it is there.
+  if (fault !== undefined) fs.rmSync(library)
+  return fault
 }
 
 interface Koffi {
