@@ -91,8 +91,9 @@ export const makeWriting = <E>(options: WritingOptions<E>): Writing<E> => {
     )
   }).pipe(Effect.uninterruptible, flushing.withPermit)
 
+  // A prefix in flight is longer than that, and so is the buffer then.
   const flushUnchecked = Effect.suspend(() =>
-    prefixInFlight || pending.length > synchronousFlushBytes ? flushLater : flushSynchronously
+    pending.length > synchronousFlushBytes ? flushLater : flushSynchronously
   )
 
   const flush = Effect.andThen(

@@ -317,6 +317,19 @@ describe.each([
           assert.throws(() => file.unsafe.readInto(-3, new Uint8Array(3)), /must be an integer/)
         })
       ))
+
+    it("is counted when an offset is too large to stand behind it", () =>
+      run(
+        Effect.gen(function* () {
+          yield* putOnDisk("HEADERabc")
+          const file = yield* AppendOnlyFile.openRo({ path, endPoff: 3, deadHeaderSize: 6 })
+          const last = Number.MAX_SAFE_INTEGER - 6
+          assert.strictEqual(yield* tagOf(file.read(last, 0)), "ReadOutOfBounds")
+          assert.strictEqual(yield* tagOf(file.read(last, 1)), "InvalidArgument")
+          assert.strictEqual(yield* tagOf(file.refreshEndPoff(last + 1)), "InvalidArgument")
+          yield* file.refreshEndPoff(last)
+        })
+      ))
   })
 
   describe("opening", () => {
@@ -918,6 +931,7 @@ describe("a flush above 1 MiB", () => {
         yield* file.append(bytesOf("b"))
         yield* open
         yield* Fiber.join(interrupting)
+        assert.strictEqual(yield* onDisk(), largeText)
         yield* file.append(bytesOf("c"))
         yield* file.flush
         assert.strictEqual(yield* onDisk(), largeText + "bc")
