@@ -17,6 +17,8 @@ import type * as Stream from "effect/Stream"
 import type { InvalidArgument } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
+import { checkOffset } from "../bytes/offset.ts"
+import { attempt } from "../io/attempt.ts"
 import { Io } from "../io/Io.ts"
 import type { IoFile } from "../io/Io.ts"
 import type { Offmap } from "./Offmap.ts"
@@ -29,7 +31,7 @@ import type {
   SparseCloseError,
   SparseMapAddError
 } from "./sparseWriting.ts"
-import { checkMaxGap, SparseWriting } from "./sparseWriting.ts"
+import { SparseWriting } from "./sparseWriting.ts"
 
 export interface SparseFileWriterOptions {
   /**
@@ -150,3 +152,10 @@ const closeOrLog = (writer: SparseFileWriterService): Effect.Effect<void> =>
     Effect.catchTag("DoubleClose", () => Effect.void),
     Effect.catch((error) => Effect.logError(`${writer.path} was not finished: ${error.message}`))
   )
+
+/** The maxGap given, when it can be one. */
+const checkMaxGap = (maxGap: number): Effect.Effect<number, InvalidArgument> =>
+  attempt(() => {
+    checkOffset("SparseFile.create", "maxGap", maxGap)
+    return maxGap
+  })

@@ -31,15 +31,14 @@ export const claimSparseFile = (
     yield* refuseExisting(io, paths)
     yield* Effect.scoped(
       Effect.gen(function* () {
-        if (yield* isStale(io, paths.dataTmp)) {
-          // Holding the stale file's lock proves that no writer is left who could want its name.
-          yield* io.lock(paths.dataTmp)
-          yield* io.remove(paths.dataTmp)
-        }
+        yield* isStale(io, paths.dataTmp)
+        yield* isStale(io, paths.mapTmp)
+        // Holding the lock proves that no writer is left who could want the name. Where nothing can
+        // be locked, this says so before anything has been made.
+        yield* io.lock(paths.dataTmp)
+        yield* io.remove(paths.dataTmp)
       })
     )
-    // Looked at before anything is created, so that a refusal leaves no trace.
-    yield* isStale(io, paths.mapTmp)
     const data = yield* createLocked(io, paths)
     return yield* claimMap(io, paths, data).pipe(
       // The lock is ours: so is the name.

@@ -5,8 +5,13 @@
  * out; one that begins exactly where the last one ended is joined to it. Only a list that doesn't
  * ascend is sorted.
  */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { InvalidArgument } from "../bytes/errors.ts"
+import type { Extent } from "../bytes/extent.ts"
 import { checkRange } from "../bytes/offset.ts"
 import { sortedOrder } from "../bytes/sortedOrder.ts"
+import { attempt } from "../io/attempt.ts"
 
 const pageBits = 16
 const pageExtents = 1 << pageBits
@@ -74,3 +79,19 @@ export class SparseExtents {
     this.lengthPages.push(new Float64Array(pageExtents))
   }
 }
+
+/** All extents of an iterable or a stream, for `appendExtents`. */
+export const gatherExtents = <E, R>(
+  extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
+): Effect.Effect<SparseExtents, E | InvalidArgument, R> =>
+  Effect.suspend(() => {
+    const gathered = new SparseExtents()
+    const take = (some: Iterable<Extent>): Effect.Effect<void, InvalidArgument> =>
+      attempt(() => {
+        for (const { length, offset } of some) gathered.push("appendExtents", offset, length)
+      })
+    const taken: Effect.Effect<void, E | InvalidArgument, R> = Stream.isStream(extents)
+      ? Stream.runForEachArray(extents as Stream.Stream<Extent, E, R>, take)
+      : take(extents)
+    return Effect.as(taken, gathered)
+  })

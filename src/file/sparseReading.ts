@@ -16,16 +16,21 @@ import {
   InvalidSparseRead,
   ReadOutOfBounds
 } from "../bytes/errors.ts"
-import type { Binding, Extent } from "../bytes/extent.ts"
+import type { Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { checkOffset, checkRange, isOffset } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
 import type { OffmapTable } from "./offmapTable.ts"
 import { type SparseData, truncated } from "./sparseData.ts"
+import { SparseRuns } from "./sparseRuns.ts"
 
 export type SparseReadError =
   Closed | Corrupt | InvalidArgument | InvalidSparseRead | IoFailed | ReadOutOfBounds
+
+/** The bytes copied between two chances for other fibers to run, and what a lookup counts for. */
+const sliceBytes = 4 << 20
+const sliceBytesPerRead = 1024
 
 export interface SparseReadingOptions {
   readonly data: SparseData
@@ -40,7 +45,7 @@ export class SparseReading {
   readonly data: SparseData
   readonly map: OffmapTable
   readonly mapBytes: number
-  private readonly mapPath: string
+  private readonly runs: SparseRuns
   private readonly scope: Scope.Closeable
   private closed = false
 
@@ -48,7 +53,7 @@ export class SparseReading {
     this.data = options.data
     this.map = options.map
     this.mapBytes = options.mapBytes
-    this.mapPath = options.mapPath
+    this.runs = new SparseRuns(options)
     this.scope = options.scope
   }
 
@@ -82,13 +87,14 @@ export class SparseReading {
       const into = offset - binding.virtual
       if (into + length <= binding.length) {
         const physical = binding.physical + into
-        if (physical + length > this.data.length) throw this.beyondData(binding)
+        if (physical + length > this.data.length) throw this.runs.beyondData(binding)
         this.data.copy(physical, buffer, 0, length)
         return
       }
     }
-    this.checkCovered(offset, length)
-    for (const part of this.parts(offset, length)) this.data.copy(part.physical, buffer, part.at, part.length)
+    this.runs.checkCovered(offset, length)
+    for (const part of this.runs.parts(offset, length))
+      this.data.copy(part.physical, buffer, part.at, part.length)
   }
 
   read(offset: VirtualOffset, buffer: Uint8Array): Effect.Effect<void, SparseReadError> {
@@ -97,9 +103,9 @@ export class SparseReading {
       yield* attempt<void, SparseReadError>(() => {
         this.checkOpen("read")
         checkOffset("read", "offset", offset)
-        this.checkCovered(offset, buffer.length)
+        this.runs.checkCovered(offset, buffer.length)
       })
-      for (const part of this.parts(offset, buffer.length)) {
+      for (const part of this.runs.parts(offset, buffer.length)) {
         yield* this.readPart(part.physical, buffer.subarray(part.at, part.at + part.length))
       }
     })
@@ -109,28 +115,45 @@ export class SparseReading {
     offsets: ArrayLike<VirtualOffset>,
     lengths: ArrayLike<number>
   ): Effect.Effect<Array<Uint8Array>, SparseReadError> {
-    const all = attempt<Array<Uint8Array>, SparseReadError>(() => {
-      this.checkOpen("readMany")
-      if (offsets.length !== lengths.length) {
-        const reason = `${offsets.length} offsets and ${lengths.length} lengths don't match`
-        throw new InvalidArgument({ operation: "readMany", reason })
-      }
-      let total = 0
-      for (let i = 0; i < offsets.length; i++) {
-        checkRange("readMany", offsets[i], lengths[i])
-        if (lengths[i] > 0) this.checkCovered(offsets[i], lengths[i])
-        total += lengths[i]
-      }
-      const bytes = allocate("readMany", total)
-      let at = 0
-      return Array.from({ length: offsets.length }, (_, i) => bytes.subarray(at, (at += lengths[i])))
-    })
-    return Effect.flatMap(all, (slices) =>
-      Effect.as(
-        Effect.forEach(slices, (slice, i) => this.read(offsets[i], slice), { discard: true }),
-        slices
+    return Effect.gen({ self: this }, function* () {
+      const results = yield* attempt<Array<Uint8Array>, SparseReadError>(() =>
+        this.prepareMany(offsets, lengths)
       )
-    )
+      for (let next = 0; next < results.length;) {
+        next = yield* attempt<number, SparseReadError>(() => this.readSlice(offsets, results, next))
+        if (next < results.length) yield* Effect.yieldNow
+      }
+      return results
+    })
+  }
+
+  /** Room for the results of a batch, all in one piece of memory. */
+  private prepareMany(offsets: ArrayLike<number>, lengths: ArrayLike<number>): Array<Uint8Array> {
+    this.checkOpen("readMany")
+    if (offsets.length !== lengths.length) {
+      const reason = `${offsets.length} offsets and ${lengths.length} lengths don't match`
+      throw new InvalidArgument({ operation: "readMany", reason })
+    }
+    let total = 0
+    for (let i = 0; i < offsets.length; i++) {
+      checkRange("readMany", offsets[i], lengths[i])
+      // Much memory is asked for only when so many bytes are there.
+      if (lengths[i] > synchronousTransferBytes) this.runs.checkCovered(offsets[i], lengths[i])
+      total += lengths[i]
+    }
+    const bytes = allocate("readMany", total)
+    let at = 0
+    return Array.from({ length: lengths.length }, (_, i) => bytes.subarray(at, (at += lengths[i])))
+  }
+
+  /** Fills results from `first` on, some megabytes of them, and gives the next one. */
+  private readSlice(offsets: ArrayLike<number>, results: ReadonlyArray<Uint8Array>, first: number): number {
+    let next = first
+    for (let left = sliceBytes; next < results.length && left > 0; next++) {
+      this.readNow(offsets[next], results[next])
+      left -= results[next].length + sliceBytesPerRead
+    }
+    return next
   }
 
   readRange(
@@ -148,7 +171,7 @@ export class SparseReading {
         throw new InvalidArgument({ operation: "readRange", reason })
       }
       if (maxLength === 0) return new Uint8Array(0)
-      const end = this.runEnd(offset, maxLength)
+      const end = this.runs.runEnd(offset, maxLength)
       if (end - offset < minLength) {
         throw new ReadOutOfBounds({ path: this.data.file.path, offset, length: minLength, end })
       }
@@ -187,64 +210,13 @@ export class SparseReading {
 
   /** A large piece goes through the file, and so over the thread pool, rather than a mapping. */
   private readPart(physical: number, buffer: Uint8Array): Effect.Effect<void, SparseReadError> {
-    const read = this.data.file
-      .readAt(physical, buffer)
-      .pipe(Effect.catchTag("ReadOutOfBounds", (cause) => Effect.fail(truncated(cause))))
-    return Effect.flatMap(
-      attempt<void, SparseReadError>(() => this.data.verify(physical, buffer.length)),
-      () => read
-    )
-  }
-
-  /** The physical pieces of a range that is covered. */
-  private *parts(offset: number, length: number) {
-    for (let at = 0; at < length;) {
-      const binding = this.covering(offset + at)
-      if (binding === undefined) throw this.notKept(offset + at)
-      const into = offset + at - binding.virtual
-      const count = Math.min(length - at, binding.length - into)
-      yield { physical: binding.physical + into, at, length: count }
-      at += count
-    }
-  }
-
-  private checkCovered(offset: number, length: number): void {
-    const end = this.runEnd(offset, length)
-    if (end < offset + length) {
-      throw new ReadOutOfBounds({ path: this.data.file.path, offset, length, end })
-    }
-  }
-
-  /** Where the run that `offset` lies in ends, or `offset + atMost` when it goes further. */
-  private runEnd(offset: number, atMost: number): number {
-    let end = offset
-    while (end - offset < atMost) {
-      const binding = this.covering(end)
-      if (binding === undefined) break
-      end = binding.virtual + binding.length
-    }
-    if (end === offset) throw this.notKept(offset)
-    return Math.min(end, offset + atMost)
-  }
-
-  /** The extent that covers `offset`. A point covers no byte. */
-  private covering(offset: number): Binding | undefined {
-    if (!isOffset(offset)) return undefined
-    const binding = this.map.locate(offset)
-    if (binding === undefined || binding.length === 0) return undefined
-    if (binding.physical + binding.length > this.data.length) throw this.beyondData(binding)
-    return binding
-  }
-
-  private notKept(offset: number): InvalidSparseRead {
-    const next = this.map.next(offset)
-    const reason = next === undefined ? "after" : next === this.map.next(0) ? "before" : "hole"
-    return new InvalidSparseRead({ path: this.data.file.path, offset, reason })
-  }
-
-  private beyondData(binding: Binding): Corrupt {
-    const reason = `the binding of ${binding.length} bytes at ${binding.virtual} reaches beyond the data`
-    return new Corrupt({ path: this.mapPath, offset: 0, reason })
+    return Effect.gen({ self: this }, function* () {
+      for (let at = 0; at < buffer.length; at += sliceBytes) {
+        const slice = buffer.subarray(at, at + sliceBytes)
+        yield* attempt<void, SparseReadError>(() => this.data.verify(physical + at, slice.length))
+        yield* this.data.file.readAt(physical + at, slice)
+      }
+    }).pipe(Effect.catchTag("ReadOutOfBounds", (cause) => Effect.fail(truncated(cause))))
   }
 
   private refuse(operation: string, offset: number): void {

@@ -15,7 +15,7 @@ import type { MemoryLimit, NotADirectory, NotAFile } from "../bytes/errors.ts"
 import { Closed, DoubleClose, InvalidArgument, Poisoned, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
-import { checkOffset, checkRange } from "../bytes/offset.ts"
+import { checkRange } from "../bytes/offset.ts"
 import { encodeBlockSums } from "../format/blockSums.ts"
 import { attempt } from "../io/attempt.ts"
 import type { IoFile, IoService, WriteError } from "../io/Io.ts"
@@ -23,7 +23,7 @@ import { Offmap } from "./Offmap.ts"
 import type { SparseClaim } from "./sparseClaim.ts"
 import { sparseCopy } from "./sparseCopy.ts"
 import { SparseCoverage } from "./sparseCoverage.ts"
-import { SparseExtents } from "./sparseExtents.ts"
+import { gatherExtents, SparseExtents } from "./sparseExtents.ts"
 import { SparseOutput } from "./sparseOutput.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
 import { SparsePlan } from "./sparsePlan.ts"
@@ -100,7 +100,7 @@ export class SparseWriting {
   ): Effect.Effect<void, SparseAppendFromError> {
     const { length, offset, updateMap } = options
     const copy = Effect.gen({ self: this }, function* () {
-      yield* attempt<void, InvalidArgument>(() => {
+      yield* attempt<void, InvalidArgument | MemoryLimit>(() => {
         checkRange("appendFrom", offset, length)
         if (updateMap) this.checkUnmapped("appendFrom", offset, length)
       })
@@ -136,7 +136,7 @@ export class SparseWriting {
     extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
   ): Effect.Effect<AppendedExtents, SparseAppendFromError | E, R> {
     // Gathered before it is this operation's turn: a stream may use this very writer.
-    return Effect.flatMap(gather(extents), (gathered) =>
+    return Effect.flatMap(gatherExtents(extents), (gathered) =>
       this.appending("appendExtents", this.copyExtents(source, gathered))
     )
   }
@@ -198,7 +198,7 @@ export class SparseWriting {
       const { coverage, options, output } = this
       const sourceSize = yield* source.size
       const plan = new SparsePlan(extents, { source, sourceSize, coverage, maxGap: options.maxGap })
-      while (yield* attempt<boolean, InvalidArgument | ReadOutOfBounds>(() => plan.step())) {
+      while (yield* attempt<boolean, InvalidArgument | MemoryLimit | ReadOutOfBounds>(() => plan.step())) {
         yield* Effect.yieldNow
       }
       const before = output.end
@@ -273,25 +273,3 @@ export class SparseWriting {
     })
   }
 }
-
-/** The maxGap given, when it can be one. */
-export const checkMaxGap = (maxGap: number): Effect.Effect<number, InvalidArgument> =>
-  attempt(() => {
-    checkOffset("SparseFile.create", "maxGap", maxGap)
-    return maxGap
-  })
-
-const gather = <E, R>(
-  extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
-): Effect.Effect<SparseExtents, E | InvalidArgument, R> =>
-  Effect.suspend(() => {
-    const gathered = new SparseExtents()
-    const take = (some: Iterable<Extent>): Effect.Effect<void, InvalidArgument> =>
-      attempt(() => {
-        for (const { length, offset } of some) gathered.push("appendExtents", offset, length)
-      })
-    const taken: Effect.Effect<void, E | InvalidArgument, R> = Stream.isStream(extents)
-      ? Stream.runForEachArray(extents as Stream.Stream<Extent, E, R>, take)
-      : take(extents)
-    return Effect.as(taken, gathered)
-  })
