@@ -20,7 +20,7 @@ import {
   encodeSentinel
 } from "../format/offmapCell.ts"
 import type { CellViews, PendingBindings } from "../format/offmapCell.ts"
-import { buildIndex } from "../format/offmapIndex.ts"
+import { SegmentWriter } from "../format/offmapIndex.ts"
 import { encodeOffmapHeader, maxImageBytes, offmapHeaderBytes, offmapLayout } from "../format/offmapImage.ts"
 import { OffmapTable } from "./offmapTable.ts"
 
@@ -63,6 +63,9 @@ export class OffmapBuilder {
   }
 }
 
+/** Bindings that are encoded at a time: the loop over them is where building spends its time. */
+const pendingBindings = 512
+
 /** Encodes ascending bindings into cells, behind room for a header. */
 class CellWriter {
   /** Where the last binding begins, and where the next one may: a point ends one past its offset. */
@@ -71,44 +74,55 @@ class CellWriter {
   #bytes = new Uint8Array(initialBytes)
   #views: CellViews = cellViews(this.#bytes.subarray(offmapHeaderBytes))
   #cells = 0
-  #pending: PendingBindings = {
-    virtual: new Float64Array(8),
-    physical: new Float64Array(8),
-    length: new Float64Array(8)
+  #segments = new SegmentWriter()
+  readonly #virtual = new Float64Array(pendingBindings)
+  readonly #physical = new Float64Array(pendingBindings)
+  readonly #length = new Float64Array(pendingBindings)
+  readonly #pending: PendingBindings = {
+    virtual: this.#virtual,
+    physical: this.#physical,
+    length: this.#length
   }
   #pendingCount = 0
   /** Whether a map was built over the buffer, whose tail it now owns. */
   #shared = false
 
   add(virtual: number, physical: number, length: number): void {
-    if (this.#pendingCount === 8) this.#emit()
+    if (this.#pendingCount === pendingBindings) this.#encodeFull()
     const at = this.#pendingCount++
-    const pending = this.#pending
-    pending.virtual[at] = virtual
-    pending.physical[at] = physical
-    pending.length[at] = length
+    this.#virtual[at] = virtual
+    this.#physical[at] = physical
+    this.#length[at] = length
     this.lastStart = virtual
     this.end = virtual + (length === 0 ? 1 : length)
   }
 
-  #emit(): void {
-    this.#reserve(offmapHeaderBytes + (this.#cells + 1) * cellBytes)
-    const taken = encodeCell(this.#views, this.#cells, this.#pending, this.#pendingCount)
-    this.#cells++
-    const { length, physical, virtual } = this.#pending
-    if (taken < this.#pendingCount) {
-      virtual.copyWithin(0, taken, this.#pendingCount)
-      physical.copyWithin(0, taken, this.#pendingCount)
-      length.copyWithin(0, taken, this.#pendingCount)
+  /** Encodes what waits, but for fewer than eight that the next ones may share a cell with. */
+  #encodeFull(): void {
+    const encoded = this.#encode(this.#segments, 8)
+    this.#virtual.copyWithin(0, encoded, this.#pendingCount)
+    this.#physical.copyWithin(0, encoded, this.#pendingCount)
+    this.#length.copyWithin(0, encoded, this.#pendingCount)
+    this.#pendingCount -= encoded
+  }
+
+  /** Encodes while at least `atLeast` bindings wait, and gives the number of those encoded. */
+  #encode(segments: SegmentWriter, atLeast: number): number {
+    const count = this.#pendingCount
+    this.#reserve(offmapHeaderBytes + (this.#cells + count) * cellBytes)
+    let from = 0
+    while (count - from >= atLeast) {
+      segments.add(this.#virtual[from])
+      from += encodeCell(this.#views, this.#cells++, this.#pending, from, count)
     }
-    this.#pendingCount -= taken
+    return from
   }
 
   #reserve(bytes: number): void {
     if (bytes <= this.#bytes.length && !this.#shared) return
     if (bytes > maxImageBytes) throw new MemoryLimit({ limit: maxImageBytes, wanted: bytes })
     let size = this.#bytes.length
-    while (size < bytes) size = size < 2 ** 30 ? size * 4 : size * 2
+    while (size < bytes) size = size < 2 ** 29 ? size * 4 : size * 2
     const grown = new Uint8Array(Math.min(size, maxImageBytes))
     grown.set(this.#bytes.subarray(0, offmapHeaderBytes + this.#cells * cellBytes))
     this.#bytes = grown
@@ -116,28 +130,22 @@ class CellWriter {
     this.#shared = false
   }
 
+  /** What waits is encoded for the map, and goes on waiting, so that more can be added. */
   build(bindings: number): OffmapTable {
     const full = this.#cells
-    const { length, physical, virtual } = this.#pending
-    const saved = { virtual: virtual.slice(), physical: physical.slice(), length: length.slice() }
-    const savedCount = this.#pendingCount
-    while (this.#pendingCount > 0) this.#emit()
-    const table = this.#finish(bindings)
-    // What waited for more goes back to waiting, so that more can be added.
-    virtual.set(saved.virtual)
-    physical.set(saved.physical)
-    length.set(saved.length)
-    this.#pendingCount = savedCount
+    const segments = this.#segments.fork()
+    this.#encode(segments, 1)
+    const table = this.#finish(bindings, segments)
     this.#cells = full
     this.#shared = true
     return table
   }
 
-  #finish(bindings: number): OffmapTable {
+  #finish(bindings: number, segments: SegmentWriter): OffmapTable {
     const cells = this.#cells
     const first = cells === 0 ? 0 : this.#views.f64[0]
     const last = cells === 0 ? 0 : this.end - 1
-    const index = buildIndex(this.#views.f64, cells, { first, last })
+    const index = segments.finish({ first, last })
     const header = {
       bindings,
       cells,
@@ -169,7 +177,7 @@ class CellWriter {
       }
     }
     for (let i = 0; i < this.#pendingCount; i++) {
-      f(this.#pending.virtual[i], this.#pending.physical[i], this.#pending.length[i])
+      f(this.#virtual[i], this.#physical[i], this.#length[i])
     }
   }
 }

@@ -170,7 +170,7 @@ export const cellFault = (cells: CellViews, cell: number, end: number): string |
   return undefined
 }
 
-/** Up to eight bindings that wait for a cell, in three parallel arrays. */
+/** Bindings that wait for a cell, in three parallel arrays. */
 export interface PendingBindings {
   readonly virtual: Float64Array
   readonly physical: Float64Array
@@ -178,17 +178,70 @@ export interface PendingBindings {
 }
 
 /**
- * Encodes as many of the first `count` pending bindings as one cell can hold, and gives that number.
- * They ascend and don't overlap; `count` is at least 1.
+ * Encodes as many of the pending bindings from `from` to `to` as one cell can hold, and gives that
+ * number. They ascend and don't overlap; there is at least one.
  */
 export const encodeCell = (
   cells: CellViews,
   cell: number,
   pending: PendingBindings,
+  from: number,
+  to: number
+): number => {
+  const count = Math.min(8, to - from)
+  const dense = encodeDense(cells, cell, pending, from, count)
+  return dense === count ? dense : encodeOther(cells, cell, pending, from, count, dense)
+}
+
+/** Writes a dense cell of the bindings up to the first that does not fit, and gives their number. */
+const encodeDense = (
+  cells: CellViews,
+  cell: number,
+  pending: PendingBindings,
+  from: number,
   count: number
 ): number => {
-  const dense = encodeDense(cells, cell, pending, count)
-  if (dense === count) return dense
+  const { length, physical, virtual } = pending
+  const { f64, i32, u16 } = cells
+  const base = virtual[from]
+  const place = physical[from]
+  const head = cell * 16 + headWord
+  const ends = cell * 32 + 15
+  let end = 0
+  let fits = 0
+  for (; fits < count; fits++) {
+    const size = length[from + fits]
+    const start = virtual[from + fits] - base
+    if (physical[from + fits] - place !== end) break
+    if (end + size > maxDenseEnd || start + size > maxRelativeEnd) break
+    end += size
+    u16[ends - fits] = end
+    i32[head + fits] = start
+  }
+  for (let unused = fits; unused < 8; unused++) {
+    u16[ends - unused] = 0
+    i32[head + unused] = unusedStart
+  }
+  i32[head] = 0
+  f64[cell * 8] = base
+  f64[cell * 8 + 1] = place
+  return fits
+}
+
+/** Takes another kind where that holds more than the `dense` that are encoded. */
+const encodeOther = (
+  cells: CellViews,
+  cell: number,
+  all: PendingBindings,
+  from: number,
+  count: number,
+  dense: number
+): number => {
+  const pending = {
+    virtual: all.virtual.subarray(from, from + count),
+    physical: all.physical.subarray(from, from + count),
+    length: all.length.subarray(from, from + count)
+  }
   let best = dense
   let kind: number = cellKind.dense
   for (const other of [cellKind.long, cellKind.points, cellKind.scattered, cellKind.far, cellKind.huge]) {
@@ -200,35 +253,6 @@ export const encodeCell = (
   }
   if (kind !== cellKind.dense) encodeAs(kind, cells, cell, pending, best)
   return best
-}
-
-/** Writes a dense cell of the bindings up to the first that does not fit, and gives their number. */
-const encodeDense = (cells: CellViews, cell: number, pending: PendingBindings, count: number): number => {
-  const { length, physical, virtual } = pending
-  const { i32, u16 } = cells
-  const base = virtual[0]
-  const place = physical[0]
-  const head = cell * 16 + headWord
-  const ends = cell * 32 + 15
-  let end = 0
-  let fits = 0
-  for (; fits < count; fits++) {
-    if (physical[fits] - place !== end) break
-    const next = end + length[fits]
-    const start = virtual[fits] - base
-    if (next > maxDenseEnd || start + length[fits] > maxRelativeEnd) break
-    end = next
-    u16[ends - fits] = end
-    i32[head + fits] = start
-  }
-  for (let unused = fits; unused < 8; unused++) {
-    u16[ends - unused] = 0
-    i32[head + unused] = unusedStart
-  }
-  i32[head] = 0
-  cells.f64[cell * 8] = base
-  cells.f64[cell * 8 + 1] = place
-  return fits
 }
 
 const countFitting = (kind: number, pending: PendingBindings, count: number): number => {

@@ -9,8 +9,6 @@
  *
  * The index is a hint: a lookup checks the cells that it leads to, and bisects when it is misled.
  */
-import { cellBytes } from "./offmapCell.ts"
-
 /** How many cells a segment's line may be off at a cell's base. */
 export const epsilonCells = 1
 
@@ -32,60 +30,92 @@ export interface OffmapIndex {
   readonly bucketShift: number
 }
 
-/** The index over the bases of `count` cells that cover `first` to `last`, both included. One pass. */
-export const buildIndex = (
-  bases: Float64Array,
-  count: number,
-  { first, last }: { readonly first: number; readonly last: number }
-): OffmapIndex => {
-  const segments = buildSegments(bases, count)
-  return { ...segments, ...buildRadix(segments, first, last) }
-}
+/**
+ * Fits segments to the bases of cells, one cell at a time, in one pass.
+ *
+ * The cone of slopes that keep every cell of a segment within epsilon of the line narrows with each
+ * cell. When no slope is left, a new segment begins.
+ */
+export class SegmentWriter {
+  #keys = new Float64Array(64)
+  #slopes = new Float32Array(this.#keys.buffer)
+  #firsts = new Uint32Array(this.#keys.buffer)
+  #segments = 0
+  #cells = 0
+  // The segment in the making: where it begins, and the slopes that are left.
+  #key = 0
+  #first = 0
+  #lowest = 0
+  #highest = Infinity
 
-const stride = cellBytes / 8
-
-const buildSegments = (
-  bases: Float64Array,
-  count: number
-): Pick<OffmapIndex, "segments" | "segmentCount"> => {
-  let bytes = new ArrayBuffer(1 << 12)
-  let keys = new Float64Array(bytes)
-  let slopes = new Float32Array(bytes)
-  let firsts = new Uint32Array(bytes)
-  let segmentCount = 0
-  let cell = 0
-  while (cell < count) {
-    if ((segmentCount + 2) * segmentBytes > bytes.byteLength) {
-      const grown = new ArrayBuffer(bytes.byteLength * 2)
-      new Uint8Array(grown).set(new Uint8Array(bytes))
-      bytes = grown
-      keys = new Float64Array(bytes)
-      slopes = new Float32Array(bytes)
-      firsts = new Uint32Array(bytes)
-    }
-    // The cone of slopes that keep every cell so far within epsilon of the line narrows with each
-    // cell. When no slope is left, the segment ends.
-    const first = cell
-    const key = bases[first * stride]
-    let low = 0
-    let high = Infinity
-    for (cell = first + 1; cell < count; cell++) {
-      const distance = bases[cell * stride] - key
-      const rise = cell - first
+  /** The next cell begins at `base`, above all before. */
+  add(base: number): void {
+    const rise = this.#cells - this.#first
+    const distance = base - this.#key
+    if (this.#cells === 0) {
+      this.#begin(base)
+    } else {
       const steepest = (rise + epsilonCells) / distance
       const flattest = (rise - epsilonCells) / distance
-      if (steepest < low || flattest > high) break
-      if (steepest < high) high = steepest
-      if (flattest > low) low = flattest
+      if (steepest < this.#lowest || flattest > this.#highest) {
+        this.#end()
+        this.#begin(base)
+      } else {
+        if (steepest < this.#highest) this.#highest = steepest
+        if (flattest > this.#lowest) this.#lowest = flattest
+      }
     }
-    keys[segmentCount * 2] = key
-    slopes[segmentCount * 4 + 2] = high === Infinity ? 0 : (low + high) / 2
-    firsts[segmentCount * 4 + 3] = first
-    segmentCount++
+    this.#cells++
   }
-  keys[segmentCount * 2] = Infinity
-  firsts[segmentCount * 4 + 3] = count
-  return { segments: new Uint8Array(bytes, 0, (segmentCount + 1) * segmentBytes), segmentCount }
+
+  /** A writer in the same state, which goes its own way from here on. */
+  fork(): SegmentWriter {
+    const other = new SegmentWriter()
+    other.#own(this.#keys.slice())
+    other.#segments = this.#segments
+    other.#cells = this.#cells
+    other.#key = this.#key
+    other.#first = this.#first
+    other.#lowest = this.#lowest
+    other.#highest = this.#highest
+    return other
+  }
+
+  /** The index of all cells so far, which bind offsets from `first` to `last`, both included. */
+  finish({ first, last }: { readonly first: number; readonly last: number }): OffmapIndex {
+    if (this.#cells > 0) this.#end()
+    this.#keys[this.#segments * 2] = Infinity
+    this.#slopes[this.#segments * 4 + 2] = 0
+    this.#firsts[this.#segments * 4 + 3] = this.#cells
+    const segments = new Uint8Array(this.#keys.buffer, 0, (this.#segments + 1) * segmentBytes)
+    const fitted = { segments, segmentCount: this.#segments }
+    return { ...fitted, ...buildRadix(fitted, first, last) }
+  }
+
+  #begin(base: number): void {
+    this.#key = base
+    this.#first = this.#cells
+    this.#lowest = 0
+    this.#highest = Infinity
+  }
+
+  #end(): void {
+    const at = this.#segments++
+    if (this.#segments * 2 === this.#keys.length) {
+      const grown = new Float64Array(this.#keys.length * 2)
+      grown.set(this.#keys)
+      this.#own(grown)
+    }
+    this.#keys[at * 2] = this.#key
+    this.#slopes[at * 4 + 2] = this.#highest === Infinity ? 0 : (this.#lowest + this.#highest) / 2
+    this.#firsts[at * 4 + 3] = this.#first
+  }
+
+  #own(keys: Float64Array<ArrayBuffer>): void {
+    this.#keys = keys
+    this.#slopes = new Float32Array(keys.buffer)
+    this.#firsts = new Uint32Array(keys.buffer)
+  }
 }
 
 const buildRadix = (
