@@ -43,7 +43,7 @@ const run = Effect.fnUntraced(function* (input: { readonly directory: string; re
   const mappers = providers.filter(({ serves }) => serves === "mapping")
   const mapping = mappers.find(({ available }) => available)?.name ?? "none"
   const others = mappers.filter(({ name }) => name !== mapping)
-  const trials = yield* Effect.scoped(tryDirectory(directory))
+  const trials = yield* Effect.scoped(tryDirectory(directory, mapping !== "none"))
   if (json) {
     const { arch, platform, versions } = process
     yield* printJson({
@@ -75,7 +75,7 @@ const run = Effect.fnUntraced(function* (input: { readonly directory: string; re
 })
 
 /** Tries what lacuna does with files on one of its own in `directory`, which is removed again. */
-const tryDirectory = Effect.fnUntraced(function* (directory: string) {
+const tryDirectory = Effect.fnUntraced(function* (directory: string, canMap: boolean) {
   const io = yield* Io
   const path = join(directory, `.lacuna-doctor-${process.pid}`)
   const created = yield* Effect.result(io.create(path, { overwrite: false }))
@@ -91,14 +91,16 @@ const tryDirectory = Effect.fnUntraced(function* (directory: string) {
     () => "files can be created, written and synced"
   )
   const locks = yield* trial(io.lock(path), () => "files can be locked")
-  const mapping = yield* trial(file.map(0, trialBytes), () => "files can be mapped into memory")
+  const mapping = canMap
+    ? { mapping: yield* trial(file.map(0, trialBytes), () => "files can be mapped into memory") }
+    : {} // there is nothing to try with, and why has been said
   const blocks = fs.statSync(path).blocks
   const holes = yield* trial(Effect.andThen(file.punchHole(0, trialBytes / 2), file.sync), () =>
     fs.statSync(path).blocks < blocks
       ? "holes can be punched, and give their space back"
       : "holes can be punched, but this file system does not say that it gave the space back"
   )
-  return { writing, locks, mapping, holes }
+  return { writing, locks, ...mapping, holes }
 })
 
 const trial = <E extends { readonly message: string }, R>(

@@ -52,7 +52,7 @@ const run = Effect.fnUntraced(function* (input: {
   const reader = yield* openSparse(path)
   const target = yield* claimTemporary(`${out}.tmp`)
   const { bytes, end } = yield* totalsOf(reader)
-  // Everything at once: what is never written stays a hole.
+  // The whole size at once: a file system that can't have it says so before a byte is written.
   yield* target.truncate(end)
   const writing = holeyWriter(target)
   yield* withProgress(copyLive(reader.offmap.entries(), reader.file, writing), {
