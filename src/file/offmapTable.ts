@@ -219,8 +219,10 @@ export class OffmapTable {
     return this.walk(this.predict(virtual), virtual)
   }
 
-  #bisectSegments(low: number, high: number, virtual: number): number {
+  #bisectSegments(low: number, end: number, virtual: number): number {
     const keys = this.keys
+    // A forged table may lead to 2^32-1, the middle of which is 0 again, and so on for ever.
+    let high = Math.min(end, this.header.segments - 1)
     while (low < high) {
       const middle = (low + high + 1) >> 1
       if (keys[middle * 2] <= virtual) low = middle
