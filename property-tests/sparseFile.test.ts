@@ -46,6 +46,7 @@ interface Scale {
 }
 
 const small: Scale = { sourceBytes: 600, extentBytes: 40, gapBytes: 50, extents: 8 }
+const dense: Scale = { sourceBytes: 700_000, extentBytes: 3_000, gapBytes: 3_000, extents: 300 }
 const large: Scale = { sourceBytes: 2_500_000, extentBytes: 90_000, gapBytes: 80_000, extents: 40 }
 
 /** Extents that don't overlap, in some order, now and then with one twice. */
@@ -295,7 +296,8 @@ const layers: Record<string, Layer.Layer<Io>> = {
 describe.each(Object.entries(layers))("a sparse file %s", (_, layer) => {
   it.each([
     ["small", small, 150],
-    ["large", large, 5]
+    ["dense", dense, 4],
+    ["large", large, 4]
   ] as const)("does what its model does: %s sources", async (_, scale, runs) => {
     await runProperty(
       fc.asyncProperty(stories(scale), (story) =>

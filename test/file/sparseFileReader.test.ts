@@ -191,6 +191,31 @@ describe("opening", () => {
     )
   )
 
+  it.each([
+    ["classify", "/x.map.tmp"],
+    ["open", "/x.map.tmp"],
+    ["rename", "/x.map.tmp"]
+  ])("goes on when somebody else finishes the promotion just before its %s of %s", (at, name) =>
+    inMemory(
+      Effect.gen(function* () {
+        const io = yield* Io
+        yield* smallSparseFile("/x")
+        yield* io.rename("/x.map", "/x.map.tmp")
+        let done = false
+        const raced = watchedIo(io, {
+          before: (operation, path) => {
+            if (done || operation !== at || path !== name) return
+            done = true
+            Effect.runSync(io.rename("/x.map.tmp", "/x.map"))
+          }
+        })
+        const reader = yield* SparseFile.open("/x").pipe(Effect.provideService(Io, raced))
+        yield* reader.read(100, new Uint8Array(50))
+        expect(done).toBe(true)
+      })
+    )()
+  )
+
   it(
     "gives no map its final name that is damaged, or made for other data",
     inMemory(

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { NoSpace } from "../../src/bytes/errors.ts"
+import type { Extent } from "../../src/bytes/extent.ts"
 import { SparseFile } from "../../src/file/SparseFile.ts"
 import { SparseFileReader } from "../../src/file/SparseFileReader.ts"
 import { SparseFileWriter } from "../../src/file/SparseFileWriter.ts"
@@ -72,6 +73,35 @@ describe("appending", () => {
         expect(writer.currentOffset()).toBe(30)
       })
     )
+  )
+
+  it.each([
+    [100, 33],
+    [2_999, 1_000],
+    [5_000, 20_000],
+    [70_001, 50],
+    [300_000, 100_000]
+  ])("copies extents of %i bytes that lie %i bytes apart", (length, gap) =>
+    inMemory(
+      Effect.gen(function* () {
+        const bytes = pattern(1_500_000)
+        const from = yield* fileOf("/source", bytes)
+        const writer = yield* SparseFile.create("/x")
+        const extents: Array<Extent> = []
+        for (let offset = 7; offset + length <= bytes.length; offset += length + gap) {
+          extents.push({ offset, length })
+        }
+        yield* writer.appendExtents(from, extents)
+        yield* writer.close
+        const reader = yield* SparseFile.open("/x", { verifyReads: true })
+        expect([...reader.extents()]).toEqual(extents)
+        const buffer = new Uint8Array(length)
+        for (const { offset } of extents) {
+          yield* reader.read(offset, buffer)
+          expect(Buffer.compare(buffer, bytes.subarray(offset, offset + length)), `at ${offset}`).toBe(0)
+        }
+      })
+    )()
   )
 
   it(
