@@ -18,6 +18,7 @@ import { Io, type IoService } from "../src/io/Io.ts"
 import { IoMemory } from "../src/io/IoMemory.ts"
 import { IoNode } from "../src/io/IoNode.ts"
 import { modelEnd, OffmapBuilderModel, OffmapModel } from "../src/testing/models/offmap.ts"
+import { sealAll } from "../test/file/offmapImages.ts"
 import { ascendingBindings, askedOffsets, inOrder, type Order, orders, randomFrom } from "./offmapShapes.ts"
 import { runProperty } from "./runs.ts"
 
@@ -360,6 +361,95 @@ describe("a damaged offmap", () => {
               map.translateMany(Float64Array.of(offset), out)
               assert.strictEqual(out[0], model.translate(offset))
             })
+          }
+        }).pipe(Effect.provideService(Io, io), Effect.scoped, Effect.runPromise)
+      }
+    )
+    await runProperty(property, { runs: 150 })
+  })
+})
+
+describe("a forged offmap, whose checksums are right", () => {
+  /** What stands where offsets, counts, slopes and heads are expected. */
+  const absurd = [
+    0,
+    1,
+    -1,
+    0x7fffffff,
+    0xffffffff,
+    2 ** 53,
+    2 ** 63,
+    -(2 ** 40),
+    0.5,
+    NaN,
+    Infinity,
+    -Infinity
+  ]
+  const nowhere: Binding = { virtual: 0, physical: 0, length: 0 }
+  const forgery = fc.record({
+    place: permille,
+    width: fc.constantFrom(2, 4, 8),
+    value: fc.oneof(fc.constantFrom(...absurd), fc.nat(70_000), fc.maxSafeNat())
+  })
+
+  const forged = (
+    image: Uint8Array,
+    forgeries: ReadonlyArray<{ readonly place: number; readonly width: number; readonly value: number }>
+  ): Uint8Array => {
+    const bytes = image.slice()
+    const view = new DataView(bytes.buffer)
+    for (const { place, value, width } of forgeries) {
+      const at = 128 + Math.floor((place * (bytes.length - 136)) / width) * width
+      if (width === 2) view.setUint16(at, value, true)
+      else if (width === 8) view.setFloat64(at, value, true)
+      else if (Number.isInteger(value)) view.setUint32(at, value, true)
+      else view.setFloat32(at, value, true)
+    }
+    sealAll(bytes)
+    return bytes
+  }
+
+  it("says Corrupt or something about offsets, and comes to an end", async () => {
+    const io = ioOf(IoMemory.layer)
+    const property = fc.asyncProperty(
+      ascendingBindings(40),
+      fc.array(forgery, { minLength: 1, maxLength: 4 }),
+      fc.nat(),
+      async (bindings, forgeries, seed) => {
+        const bytes = forged(await imageOf(buildAll(bindings)), forgeries)
+        const isOffset = (value: number) => Number.isSafeInteger(value) && value >= 0
+        const corruptOr = (body: () => boolean): void => {
+          try {
+            assert.isTrue(body(), String(body))
+          } catch (error) {
+            if (!(error instanceof Corrupt)) throw error
+          }
+        }
+        await Effect.gen(function* () {
+          const file = yield* io.create("/map", { overwrite: true })
+          yield* file.writeAt(0, bytes)
+          const read = yield* Effect.result(Offmap.read(file, 0))
+          const opened = yield* Effect.result(Offmap.open("/map"))
+          for (const result of [read, opened]) {
+            if (result._tag === "Failure") {
+              assert.instanceOf(result.failure, Corrupt)
+              continue
+            }
+            const map = result.success
+            const asked = askedOffsets(bindings, seed)
+            const stride = Math.ceil(asked.length / 50)
+            for (let i = seed % stride; i < asked.length; i += stride) {
+              const offset = asked[i]
+              corruptOr(() => map.translate(offset) === -1 || isOffset(map.translate(offset)))
+              corruptOr(() => isOffset(map.find(offset) ?? 0))
+              corruptOr(() => isOffset(map.next(offset) ?? 0) && (map.next(offset) ?? offset) >= offset)
+              corruptOr(() => {
+                const { length, physical, virtual } = map.locate(offset) ?? nowhere
+                return isOffset(length) && isOffset(physical) && isOffset(virtual)
+              })
+            }
+            // Counts of bindings are held against the header by reading alone.
+            corruptOr(() => [...map.entries()].length <= bytes.length / 8)
           }
         }).pipe(Effect.provideService(Io, io), Effect.scoped, Effect.runPromise)
       }

@@ -376,10 +376,10 @@ describe("a header with a right checksum", () => {
         const program = Effect.flatMap(fileOf(absurd), (file) => Effect.flip(Offmap.read(file, 0)))
         isCorrupt(await run(io, program))
         // What only the cells could refute is noticed when they are touched.
-        const opened = Effect.map(Offmap.open("/map"), (map) => {
-          throw refusal(() => map.translate(2 ** 40))
-        })
-        isCorrupt(await run(io, Effect.flip(Effect.catchDefect(opened, Effect.fail))))
+        const asked = Effect.flatMap(Offmap.open("/map"), (map) =>
+          Effect.fail(refusal(() => map.translate(2 ** 40)))
+        )
+        isCorrupt(await run(io, Effect.flip(asked)))
       }
     }
   )
