@@ -134,11 +134,14 @@ class CellWriter {
   build(bindings: number): OffmapTable {
     const full = this.#cells
     const segments = this.#segments.fork()
-    this.#encode(segments, 1)
-    const table = this.#finish(bindings, segments)
-    this.#cells = full
-    this.#shared = true
-    return table
+    try {
+      this.#encode(segments, 1)
+      return this.#finish(bindings, segments)
+    } finally {
+      // Also when the limit was met: what waits would be encoded twice.
+      this.#cells = full
+      this.#shared = true
+    }
   }
 
   #finish(bindings: number, segments: SegmentWriter): OffmapTable {

@@ -133,6 +133,29 @@ describe("an offmap", () => {
     }
   })
 
+  it("does not change when more is added to what it was built from, wherever that was interrupted", () => {
+    // A builder encodes some hundreds of bindings at a time, and keeps fewer than eight for later.
+    const bindings = Array.from({ length: 4500 }, (_, i): Binding => {
+      const length = i % 11 === 0 ? 0 : i % 700 === 3 ? 2 ** 17 : 5
+      return { virtual: i * 2 ** 18 + (i % 3), physical: i * 6 - (i % 13 === 0 ? 6 : 0), length }
+    }).map((one) => ({ ...one, physical: Math.max(0, one.physical) }))
+    const pauses = [0, 1, 7, 8, 9, 504, 505, 511, 512, 513, 514, 520, 1023, 1024, 1025, 3000, 3001]
+    const builder = Offmap.builder()
+    const maps: Array<[number, OffmapService]> = []
+    for (const [count, { length, physical, virtual }] of bindings.entries()) {
+      // Twice: the second is built from what the first one was.
+      if (pauses.includes(count)) maps.push([count, builder.build()], [count, builder.build()])
+      builder.add(virtual, physical, length)
+    }
+    maps.push([bindings.length, builder.build()])
+    for (const [count, map] of maps) {
+      const taken = bindings.slice(0, count)
+      assert.deepStrictEqual([...map.entries()], taken)
+      assert.deepStrictEqual(imageOf(map), imageOf(mapOf(taken)), `the image of ${count} bindings`)
+      for (const { physical, virtual } of taken) assert.strictEqual(map.translate(virtual), physical)
+    }
+  })
+
   it("takes the bindings of other implementations of its interface", () => {
     const foreign: OffmapService = {
       size: kinds.length,
