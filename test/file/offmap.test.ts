@@ -54,7 +54,11 @@ const asksOf = (map: OffmapService, virtual: number): ReadonlyArray<() => unknow
   () => map.find(virtual),
   () => map.locate(virtual),
   () => map.translate(virtual),
-  () => map.translateMany(Float64Array.of(virtual), new Float64Array(1)),
+  () => {
+    const out = new Float64Array(1)
+    map.translateMany(Float64Array.of(virtual), out)
+    return out[0]
+  },
   () => map.next(virtual)
 ]
 
@@ -127,7 +131,7 @@ describe("an offmap", () => {
       for (const offset of [0, 2 ** 53 - 1]) {
         assert.deepStrictEqual(
           asksOf(map, offset).map((ask) => ask()),
-          [undefined, undefined, -1, undefined, undefined]
+          [undefined, undefined, -1, -1, undefined]
         )
       }
     }
@@ -313,6 +317,31 @@ describe.each(ways)("an offmap that is $name", ({ io: make }) => {
       assert.strictEqual(map.translate(spread[1600].virtual), spread[1600].physical)
       isCorrupt(refusal(() => [...map.entries()]))
       isCorrupt(yield* Effect.flip(fileOf(image).pipe(Effect.flatMap((file) => Offmap.write(map, file, 0)))))
+    })
+    await run(make(), program)
+  })
+
+  it("answers right across the border of pages of which it has seen none", async () => {
+    // Gaps that vary, so that predictions fall on both sides of the border.
+    let end = 0
+    const uneven = Array.from({ length: 1600 }, (_, i): Binding => {
+      const virtual = end + ((i * 7919) % 97)
+      end = virtual + 9
+      return { virtual, physical: i * 9, length: 9 }
+    })
+    const right = mapOf(uneven)
+    const program = Effect.gen(function* () {
+      yield* fileOf(imageOf(right))
+      for (const border of [512, 1024, 1536]) {
+        for (const { length, virtual } of uneven.slice(border - 20, border + 20)) {
+          for (const offset of [virtual, virtual + length - 1, virtual + length]) {
+            for (const [i, ask] of asksOf(right, offset).entries()) {
+              const opened = Effect.map(Offmap.open("/map"), (map) => asksOf(map, offset)[i]())
+              assert.deepStrictEqual(yield* Effect.scoped(opened), ask())
+            }
+          }
+        }
+      }
     })
     await run(make(), program)
   })
