@@ -92,7 +92,9 @@ const createRw = <E = never>(
       yield* Scope.provide(io.lock(path), former)
     }
     const file = yield* io.create(path, { overwrite })
-    yield* io.lock(path)
+    // Where nothing can be locked, the new file must not stand in the way of a second attempt.
+    const unmake = Effect.ignore(io.remove(path))
+    yield* io.lock(path).pipe(Effect.tapErrorTag("Unsupported", () => unmake))
     yield* Scope.close(former, Exit.void)
     return yield* makeWriter<E>({ io, file, own, endPoff: 0, deadHeaderSize: 0, created: true }, options)
   })
@@ -158,26 +160,33 @@ const openRo = (
 export class AppendOnlyFile extends Context.Service<AppendOnlyFile, AppendOnlyFileService>()(
   "lacuna/AppendOnlyFile"
 ) {
-  /** Creates a file and opens it for writing. */
+  /**
+   * Creates an empty file, locks it and opens it for writing. What exists at the path is `FileExists`;
+   * with `overwrite` a file is replaced by a new one, unless a writer has it (`Locked`).
+   */
   static readonly createRw = createRw
   /**
-   * Opens an existing file for writing, at `endPoff`. A shorter file is `InconsistentStore`; the
-   * tail of a longer one is ignored, with a logged warning, and overwritten.
+   * Opens an existing file for writing, at `endPoff`, and locks it; a file that another writer has is
+   * `Locked`. A shorter file is `InconsistentStore` (whose `size`, too, does not count the dead
+   * header); the tail of a longer one is ignored, with a logged warning, and overwritten.
    */
   static readonly openRw = openRw
-  /** Opens an existing file for reading. As `openRw` with a size that is not `endPoff`. */
+  /** Opens an existing file for reading, locked or not. As `openRw` with a size that is not `endPoff`. */
   static readonly openRo = openRo
 
+  /** One file for a program, by `createRw`. */
   static readonly layerCreateRw = (
     options: AppendOnlyCreateOptions
   ): Layer.Layer<AppendOnlyFile, AppendOnlyCreateError, Io> =>
     Layer.effect(AppendOnlyFile, createRw<AppendOnlyExternalError>(options))
 
+  /** One file for a program, by `openRw`. */
   static readonly layerRw = (
     options: AppendOnlyOpenRwOptions
   ): Layer.Layer<AppendOnlyFile, AppendOnlyOpenRwError, Io> =>
     Layer.effect(AppendOnlyFile, openRw<AppendOnlyExternalError>(options))
 
+  /** One file for a program, by `openRo`. */
   static readonly layerRo = (
     options: AppendOnlyOpenRoOptions
   ): Layer.Layer<AppendOnlyFile, AppendOnlyOpenRoError, Io> => Layer.effect(AppendOnlyFile, openRo(options))

@@ -63,6 +63,25 @@ export class AppendOnlyState {
     return Math.max(0, Math.min(length, this.persistedEnd - offset))
   }
 
+  /**
+   * Memory for a checked read, of which `persisted` bytes are in the file. The end of a reader is only
+   * what it was told: before a large piece of memory is taken the file itself is asked.
+   */
+  bufferFor(offset: number, length: number, persisted: number): Uint8Array {
+    if (length > synchronousTransferBytes) {
+      const end = this.file.unsafe.size() - this.deadHeaderSize
+      if (offset + persisted > end) {
+        throw new ReadOutOfBounds({ path: this.path, offset, length, end: Math.max(0, end) })
+      }
+    }
+    try {
+      return new Uint8Array(length)
+    } catch {
+      const reason = `${length} bytes are more than one array can hold here: read them in pieces`
+      throw new InvalidArgument({ operation: "read", reason })
+    }
+  }
+
   /** A failure of the file itself, in the caller's offsets. */
   readFailed(error: unknown, offset: number, length: number): unknown {
     if (!(error instanceof ReadOutOfBounds)) return error
@@ -128,11 +147,10 @@ export const makeReading = (state: AppendOnlyState): Reading => {
     readInto,
     read: (offset, length) =>
       Effect.flatMap(
-        attempt<Uint8Array, AppendOnlyReadError>(() => {
-          // Checked first: nobody's wrong length makes memory be allocated.
-          state.checkRead("read", offset, length)
-          return new Uint8Array(length)
-        }),
+        // Checked first: nobody's wrong length makes memory be allocated.
+        attempt<Uint8Array, AppendOnlyReadError>(() =>
+          state.bufferFor(offset, length, state.checkRead("read", offset, length))
+        ),
         (buffer) => Effect.as(readInto(offset, buffer), buffer)
       )
   }

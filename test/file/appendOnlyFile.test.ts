@@ -11,7 +11,7 @@ import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import { afterAll, assert, beforeEach, describe, expectTypeOf, it } from "vitest"
-import { IoFailed, NoSpace, type PendingFlush, Poisoned } from "../../src/bytes/errors.ts"
+import { IoFailed, NoSpace, type PendingFlush, Poisoned, Unsupported } from "../../src/bytes/errors.ts"
 import {
   AppendOnlyFile,
   type AppendOnlyAppendError,
@@ -264,6 +264,28 @@ describe.each([
         })
       ))
 
+    it("takes no memory for what a reader was told of and the file does not have", () =>
+      run(
+        Effect.gen(function* () {
+          yield* putOnDisk("abc")
+          const file = yield* AppendOnlyFile.openRo({ path, endPoff: 2, deadHeaderSize: 1 })
+          yield* file.refreshEndPoff(2 ** 45)
+          const error = yield* Effect.flip(file.read(1, 2 ** 44))
+          assert.deepInclude(error, { _tag: "ReadOutOfBounds", offset: 1, length: 2 ** 44, end: 2 })
+        })
+      ))
+
+    it("of more than an array can hold is InvalidArgument, not a defect", () =>
+      run(
+        Effect.gen(function* () {
+          const written = yield* io.create(path, { overwrite: false })
+          yield* written.truncate(2 ** 43)
+          const file = yield* AppendOnlyFile.openRo({ path, endPoff: 2 ** 43, deadHeaderSize: 0 })
+          assert.strictEqual(yield* tagOf(file.read(0, 2 ** 43)), "InvalidArgument")
+          assert.strictEqual((yield* file.read(2 ** 43 - 3, 3)).length, 3)
+        })
+      ))
+
     it("reads several MiB on the thread pool, from the file and the buffer at once", () =>
       run(
         Effect.gen(function* () {
@@ -422,6 +444,29 @@ describe.each([
           yield* AppendOnlyFile.openRo({ path, endPoff: 3, deadHeaderSize: 0 })
           yield* file.close
           yield* again
+        })
+      ))
+
+    it("leaves no new file behind where nothing can be locked", () =>
+      run(
+        Effect.gen(function* () {
+          const unlockable: IoService = {
+            ...io,
+            lock: () => Effect.fail(new Unsupported({ operation: "lock", reason: "test" }))
+          }
+          for (const overwrite of [false, true]) {
+            const creating = Effect.provideService(
+              AppendOnlyFile.createRw({ path, overwrite }),
+              Io,
+              unlockable
+            )
+            assert.strictEqual(yield* tagOf(creating), "Unsupported")
+            assert.strictEqual(yield* io.classify(path), "none")
+          }
+          yield* putOnDisk("abc")
+          const overwriting = AppendOnlyFile.createRw({ path, overwrite: true })
+          assert.strictEqual(yield* tagOf(Effect.provideService(overwriting, Io, unlockable)), "Unsupported")
+          assert.strictEqual(yield* onDisk(), "abc")
         })
       ))
 
