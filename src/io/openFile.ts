@@ -73,17 +73,18 @@ const using = <A, E>(state: FileState, effect: Effect.Effect<A, E>): Effect.Effe
 
 const readLarge = Effect.fnUntraced(function* (
   state: FileState,
+  operation: string,
   offset: number,
   buffer: Uint8Array
 ): Effect.fn.Return<number, ReadSomeError> {
   const { path, raw } = state
   const length = buffer.length
-  yield* attempt<void, ReadSomeError>(() => checkRange("readSomeAt", offset, length))
+  yield* attempt<void, ReadSomeError>(() => checkRange(operation, offset, length))
   let done = 0
   while (done < length) {
     const size = Math.min(length - done, pieceBytes)
     const piece = Effect.suspend((): Effect.Effect<number, ReadSomeError> => {
-      if (state.closed) return Effect.fail(new Closed({ path, operation: "read" }))
+      if (state.closed) return Effect.fail(new Closed({ path, operation }))
       return pooled(
         (next) => raw.readLater(buffer, done, size, offset + done, next),
         (cause) => ioFailed(cause, path, "read")
@@ -204,24 +205,24 @@ export const openFile = (raw: RawFile, path: string, readonly: boolean): OpenedF
     readAt: (offset, buffer) =>
       buffer.length <= synchronousTransferBytes
         ? attempt<void, ReadError>(() => unsafe.readAt(offset, buffer))
-        : Effect.flatMap(readLarge(state, offset, buffer), (done) =>
+        : Effect.flatMap(readLarge(state, "readAt", offset, buffer), (done) =>
             done === buffer.length
               ? Effect.void
               : attempt<never, ReadError>(() => {
-                  state.checkOpen("read") // else the descriptor may be another file's by now
+                  state.checkOpen("readAt") // else the descriptor may be another file's by now
                   throw state.outOfBounds(offset, buffer.length, done)
                 })
           ),
     readSomeAt: (offset, buffer) =>
       buffer.length <= synchronousTransferBytes
         ? attempt<number, ReadSomeError>(() => unsafe.readSomeAt(offset, buffer))
-        : readLarge(state, offset, buffer),
+        : readLarge(state, "readSomeAt", offset, buffer),
     writeAt: (offset, bytes) =>
       bytes.length <= synchronousTransferBytes
         ? attempt<void, WriteError>(() => unsafe.writeAt(offset, bytes))
         : Effect.andThen(
             attempt<void, WriteError>(() => checkRange("writeAt", offset, bytes.length)),
-            mutation(state, "write", writeLarge(state, offset, bytes))
+            mutation(state, "writeAt", writeLarge(state, offset, bytes))
           ),
     size: attempt(() => unsafe.size()),
     truncate: (size) =>

@@ -9,10 +9,10 @@ import { ioFailed, punchFailed, SystemError, writeFailed } from "./systemErrors.
 /** The twins over `state`. */
 export const makeUnsafe = (state: FileState): UnsafeIoFile => {
   const { path, raw } = state
-  const readSomeAt = (offset: number, buffer: Uint8Array): number => {
+  const readSome = (operation: string, offset: number, buffer: Uint8Array): number => {
     const length = buffer.length
-    checkRange("readSomeAt", offset, length)
-    state.checkOpen("read")
+    checkRange(operation, offset, length)
+    state.checkOpen(operation)
     let done = 0
     try {
       while (done < length) {
@@ -26,9 +26,9 @@ export const makeUnsafe = (state: FileState): UnsafeIoFile => {
     return done
   }
   return {
-    readSomeAt,
+    readSomeAt: (offset, buffer) => readSome("readSomeAt", offset, buffer),
     readAt: (offset, buffer) => {
-      const done = readSomeAt(offset, buffer)
+      const done = readSome("readAt", offset, buffer)
       if (done < buffer.length || (done === 0 && offset > state.size())) {
         throw state.outOfBounds(offset, buffer.length, done)
       }
@@ -36,7 +36,7 @@ export const makeUnsafe = (state: FileState): UnsafeIoFile => {
     writeAt: (offset, bytes) => {
       const length = bytes.length
       checkRange("writeAt", offset, length)
-      state.checkWritable("write")
+      state.checkWritable("writeAt")
       let done = 0
       while (done < length) {
         let count: number

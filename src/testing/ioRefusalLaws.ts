@@ -2,12 +2,12 @@
  * The laws of what an open file refuses: arguments that make no sense, changes through a read-only
  * handle, everything after closing.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { IoFile } from "../io/Io.ts"
+import type { IoFile, MapError, PunchError } from "../io/Io.ts"
 import { bytesAt, contentOf, fileOf, type IoLaw, ioLaw, pattern } from "./ioLaw.ts"
-import { checkBytes, checkFails, checkThrows } from "./law.ts"
+import { checkBytes, checkEqual, checkFails, checkThrows } from "./law.ts"
 
 const largeBytes = 3 * (1 << 20) + 17
 
@@ -95,6 +95,31 @@ export const ioRefusalLaws: ReadonlyArray<IoLaw> = [
       checkThrows("Closed", twin, `unsafe ${name}`)
     }
     yield* checkFails("Closed", file.map(0, 1), "map")
+  }),
+  ioLaw("a refusal names the operation that was called", function* ({ directory, io }) {
+    const file = yield* fileOf(io, `${directory}/file`, pattern(10))
+    type Asked = readonly [operation: string, effect: Effect.Effect<unknown, MapError | PunchError>]
+    const asked = (offset: number): ReadonlyArray<Asked> => {
+      const large = new Uint8Array(largeBytes)
+      return [
+        ["readAt", file.readAt(offset, pattern(1))],
+        ["readAt", file.readAt(offset, large)],
+        ["readSomeAt", file.readSomeAt(offset, pattern(1))],
+        ["readSomeAt", file.readSomeAt(offset, large)],
+        ["writeAt", file.writeAt(offset, pattern(1))],
+        ["writeAt", file.writeAt(offset, large)],
+        ["truncate", file.truncate(offset)],
+        ["punchHole", file.punchHole(offset, 1)],
+        ["map", Effect.scoped(file.map(offset, 1))]
+      ]
+    }
+    for (const [operation, effect] of asked(-1)) {
+      checkEqual((yield* checkFails("InvalidArgument", effect, operation)).operation, operation, "operation")
+    }
+    yield* file.close
+    for (const [operation, effect] of asked(0)) {
+      checkEqual((yield* checkFails("Closed", effect, operation)).operation, operation, "operation")
+    }
   }),
   ioLaw("a second close is DoubleClose", function* ({ directory, io }) {
     const file = yield* fileOf(io, `${directory}/file`, pattern(10))
