@@ -11,6 +11,9 @@ const holder = (value: string | undefined): string => (value === undefined ? "" 
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
+/** What the system says of a failure in words: "permission denied" of Node's "EACCES: permission denied, open '/x'". */
+const wordsOf = (cause: unknown): string | undefined => /^[A-Z0-9_]+: ([^,]+),/.exec(reasonOf(cause))?.[1]
+
 /** The operating system refused a call for a reason that has no tag of its own. */
 export class IoFailed extends Data.TaggedError("IoFailed")<{
   readonly syscall: string
@@ -19,7 +22,9 @@ export class IoFailed extends Data.TaggedError("IoFailed")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    return `${this.syscall} failed on ${this.path}: ${this.code}`
+    const words = wordsOf(this.cause)
+    const reason = words === undefined ? this.code : `${words} (${this.code})`
+    return `${this.syscall} failed on ${this.path}: ${reason}`
   }
 }
 
@@ -216,5 +221,27 @@ export class Unsupported extends Data.TaggedError("Unsupported")<{
 }> {
   override get message(): string {
     return `${this.operation} is not supported here: ${this.reason}`
+  }
+}
+
+/** The source of a remote object failed where it was read, for `reason`. */
+export class SourceFailed extends Data.TaggedError("SourceFailed")<{
+  readonly source: string
+  readonly offset: number
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `${this.source} can't be read at ${this.offset}: ${this.reason}`
+  }
+}
+
+/** A remote object is not the one that was fetched from before: its identity has changed. */
+export class SourceChanged extends Data.TaggedError("SourceChanged")<{
+  readonly source: string
+  readonly expected: string
+  readonly found: string
+}> {
+  override get message(): string {
+    return `${this.source} has changed: it was ${this.expected} and is ${this.found}`
   }
 }
