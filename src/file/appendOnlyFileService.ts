@@ -124,7 +124,7 @@ export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
    * procedure is called once, behind the last record.
    */
   readonly appendAll: (
-    records: ReadonlyArray<Uint8Array>
+    records: Iterable<Uint8Array>
   ) => Effect.Effect<PhysicalOffset, AppendOnlyAppendError | E>
   /**
    * Hands what waits to the operating system. It does not sync. When it fails every byte stays in

@@ -185,11 +185,12 @@ export const makeWriting = <E>(options: WritingOptions<E>): Writing<E> => {
     return { offset, failure }
   }
 
-  const appendAll = (records: ReadonlyArray<Uint8Array>): Effect.Effect<number, AppendOnlyAppendError | E> =>
+  const appendAll = (records: Iterable<Uint8Array>): Effect.Effect<number, AppendOnlyAppendError | E> =>
     Effect.suspend((): Effect.Effect<number, AppendOnlyAppendError | E> => {
       let added: { offset: number; failure: unknown }
       try {
-        added = addAll(records)
+        // They are looked at twice, and some iterables can be only once.
+        added = addAll(Array.isArray(records) ? records : [...records])
       } catch (error) {
         return failed(error)
       }

@@ -163,6 +163,18 @@ describe.each([
         })
       ))
 
+    it("takes many records from whatever can be iterated, though it be only once", () =>
+      run(
+        Effect.gen(function* () {
+          const file = yield* create()
+          const records = ["ab", "c", "def"].map(bytesOf)
+          assert.strictEqual(yield* file.appendAll(records.values()), 0)
+          assert.strictEqual(yield* file.appendAll(new Set(records)), 6)
+          yield* file.flush
+          assert.strictEqual(yield* onDisk(), "abcdefabcdef")
+        })
+      ))
+
     it("appends again when its Effect is run again", () =>
       run(
         Effect.gen(function* () {
