@@ -321,6 +321,33 @@ describe.each(ways)("an offmap that is $name", ({ io: make }) => {
     await run(make(), program)
   })
 
+  it("believes nothing of a page that a lookup strays into before it has checked it", async () => {
+    const right = imageOf(mapOf(spread))
+    const { cells } = layoutOf(right)
+    const ask = (image: Uint8Array, offset: number) =>
+      run(
+        make(),
+        Effect.gen(function* () {
+          yield* fileOf(image)
+          const map = yield* Offmap.open("/map")
+          return asksOf(map, offset).map((ask) => refusal(ask)._tag)
+        })
+      )
+    // The first cell behind a border begins earlier, and the last one before it later, than it should.
+    for (const border of [64, 128, 192]) {
+      const first = spread[border * 8]
+      for (const [cell, base, offset] of [
+        [border, first.virtual - 20, first.virtual - 15],
+        [border - 1, first.virtual - 1, first.virtual - 50]
+      ]) {
+        const damaged = right.slice()
+        new DataView(damaged.buffer).setFloat64(cells + cell * 64, base, true)
+        const [found, located, translated, batched] = await ask(damaged, offset)
+        assert.deepStrictEqual([found, located, translated, batched], Array(4).fill("Corrupt"))
+      }
+    }
+  })
+
   it("answers right across the border of pages of which it has seen none", async () => {
     // Gaps that vary, so that predictions fall on both sides of the border.
     let end = 0
