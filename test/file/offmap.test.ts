@@ -463,6 +463,21 @@ describe("a header with a right checksum", () => {
     }
   )
 
+  it("is Corrupt when its counts and the length of the image disagree by one", async () => {
+    const padded = new Uint8Array(image.length + 200)
+    padded.set(image)
+    const view = new DataView(image.buffer)
+    for (const at of [fields.imageBytes, fields.cells, fields.segments, fields.buckets]) {
+      for (const by of [-8n, -1n, 1n, 8n]) {
+        const wrong = padded.slice()
+        setCount(wrong, at, view.getBigUint64(at, true) + by)
+        sealHeader(wrong)
+        const read = Effect.flatMap(fileOf(wrong), (file) => Effect.flip(Offmap.read(file, 0)))
+        assert.strictEqual(isCorrupt(await run(memory(), read)).offset, 16, `${by} at ${at}`)
+      }
+    }
+  })
+
   it("is Corrupt when its counts agree, and the file is shorter than they say", async () => {
     // 100 million bindings in 128 bytes of file.
     const big = image.slice(0, 128)
