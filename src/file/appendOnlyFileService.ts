@@ -17,7 +17,6 @@ import type {
   RwNotAllowed,
   Unsupported
 } from "../bytes/errors.ts"
-import type { PhysicalOffset } from "../bytes/offset.ts"
 import type { CreateError, DirectoryError, LockError, OpenError, SyncError, WriteError } from "../io/Io.ts"
 
 export type AppendOnlyCreateError = CreateError | InvalidArgument | LockError
@@ -68,7 +67,7 @@ export interface AppendOnlyCreateOptions<E = AppendOnlyExternalError> extends Ap
 export interface AppendOnlyOpenRoOptions {
   readonly path: string
   /** Where the file ends, as its owner recorded it; the dead header not counted. */
-  readonly endPoff: PhysicalOffset
+  readonly endPoff: number
   /** The number of bytes at the beginning of the file that are ignored, and never written. */
   readonly deadHeaderSize: number
 }
@@ -83,13 +82,15 @@ export interface UnsafeAppendOnlyFile {
    * While another fiber's flush is on the thread pool the bytes stay in the buffer, above the
    * threshold too.
    */
-  readonly append: (bytes: Uint8Array) => PhysicalOffset
-  readonly readInto: (offset: PhysicalOffset, buffer: Uint8Array) => void
+  readonly append: (bytes: Uint8Array) => number
+  readonly readInto: (offset: number, buffer: Uint8Array) => void
 }
 
 /**
  * An open append-only file. Offsets and lengths are bytes, integers from 0 to 2^53-1; offset 0 is
- * the first byte after the dead header. `E` is what the external flush procedure can fail with.
+ * the first byte after the dead header. They are plain numbers: whether the file is a whole virtual
+ * address space, whose offsets outlive its collection, or one piece of it, only its owner knows.
+ * `E` is what the external flush procedure can fail with.
  */
 export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
   readonly path: string
@@ -97,7 +98,7 @@ export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
   /** The number of buffered bytes from which on an append flushes; undefined in a read-only file. */
   readonly autoFlushThreshold: number | undefined
   /** Where the next append goes, unflushed bytes counted; read-only: as last told. No I/O. */
-  readonly endPoff: () => PhysicalOffset
+  readonly endPoff: () => number
   /** Whether nothing waits to be flushed. Read-only: true. */
   readonly emptyBuffer: () => boolean
   /**
@@ -105,9 +106,9 @@ export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
    * the append buffer, is `ReadOutOfBounds` as a whole, unless the file was opened with
    * `readsBuffer`. A read of 0 bytes succeeds everywhere up to the end.
    */
-  readonly read: (offset: PhysicalOffset, length: number) => Effect.Effect<Uint8Array, AppendOnlyReadError>
+  readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, AppendOnlyReadError>
   /** As `read`, into a buffer of the caller's, all of which is filled. */
-  readonly readInto: (offset: PhysicalOffset, buffer: Uint8Array) => Effect.Effect<void, AppendOnlyReadError>
+  readonly readInto: (offset: number, buffer: Uint8Array) => Effect.Effect<void, AppendOnlyReadError>
   /**
    * Copies `bytes` to the end and gives the offset of the first. When that many bytes wait that the
    * threshold is reached, it flushes them all; a record is never split between two flushes.
@@ -117,15 +118,13 @@ export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
    * in the buffer, `endPoff` counts them, and the next append or flush tries again. After
    * `InvalidArgument`, `MemoryLimit`, `Closed` and `RoNotAllowed` nothing was appended.
    */
-  readonly append: (bytes: Uint8Array) => Effect.Effect<PhysicalOffset, AppendOnlyAppendError | E>
+  readonly append: (bytes: Uint8Array) => Effect.Effect<number, AppendOnlyAppendError | E>
   /**
    * Appends many records back to back, with nobody else's between them, and gives the offset of the
    * first (of none: `endPoff`). All are appended or none; failures are as with `append`. An external
    * procedure is called once, behind the last record.
    */
-  readonly appendAll: (
-    records: Iterable<Uint8Array>
-  ) => Effect.Effect<PhysicalOffset, AppendOnlyAppendError | E>
+  readonly appendAll: (records: Iterable<Uint8Array>) => Effect.Effect<number, AppendOnlyAppendError | E>
   /**
    * Hands what waits to the operating system. It does not sync. When it fails every byte stays in
    * the buffer, and a later flush writes from the same position.
@@ -138,7 +137,7 @@ export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
    */
   readonly fsync: Effect.Effect<void, AppendOnlyFsyncError>
   /** Read-only: takes `end` for the new end of the file. No I/O, so it is not compared with the size. */
-  readonly refreshEndPoff: (end: PhysicalOffset) => Effect.Effect<void, AppendOnlyRefreshError>
+  readonly refreshEndPoff: (end: number) => Effect.Effect<void, AppendOnlyRefreshError>
   /** Closes and unlocks. With unflushed bytes it is `PendingFlush`, and the file stays open. */
   readonly close: Effect.Effect<void, AppendOnlyCloseError>
   readonly unsafe: UnsafeAppendOnlyFile

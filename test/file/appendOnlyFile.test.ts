@@ -12,6 +12,7 @@ import type * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import { afterAll, assert, beforeEach, describe, expectTypeOf, it } from "vitest"
 import { IoFailed, NoSpace, type PendingFlush, Poisoned, Unsupported } from "../../src/bytes/errors.ts"
+import type { Extent } from "../../src/bytes/extent.ts"
 import {
   AppendOnlyFile,
   type AppendOnlyAppendError,
@@ -842,7 +843,7 @@ describe.each([
             }
           })
           expectTypeOf(file.append).returns.toEqualTypeOf<
-            Effect.Effect<number & { readonly "~space"?: "physical" }, AppendOnlyAppendError | Refused>
+            Effect.Effect<number, AppendOnlyAppendError | Refused>
           >()
           assert.strictEqual(yield* tagOf(file.append(bytesOf("abc"))), "Refused")
           yield* file.append(bytesOf("d"))
@@ -1070,6 +1071,24 @@ describe("descriptors", () => {
       })
     )
   )
+
+  it.skipIf(process.platform !== "linux")("of a file that was overwritten are given back at once", () =>
+    run(
+      Effect.gen(function* () {
+        yield* putOnDisk("abc")
+        yield* AppendOnlyFile.createRw({ path, overwrite: true })
+        const opened = fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+          try {
+            return [fs.readlinkSync(`/proc/self/fd/${fd}`)]
+          } catch {
+            return [] // the one that listed them
+          }
+        })
+        assert.include(opened, path)
+        assert.notInclude(opened, `${path} (deleted)`)
+      })
+    )
+  )
 })
 
 describe("the tag and its layers", () => {
@@ -1096,6 +1115,12 @@ describe("the tag and its layers", () => {
         yield* io.lock(path)
       })
     ))
+
+  it("gives offsets that can be those of an extent to keep, and reads at an extent's", () => {
+    type File = AppendOnlyFile["Service"]
+    expectTypeOf<Effect.Success<ReturnType<File["append"]>>>().toExtend<Extent["offset"]>()
+    expectTypeOf<Extent["offset"]>().toExtend<Parameters<File["read"]>[0]>()
+  })
 
   it("list exactly the errors that can occur", () => {
     expectTypeOf(AppendOnlyFile.layerRw).returns.toEqualTypeOf<
