@@ -135,14 +135,18 @@ export class InvalidArgument extends Data.TaggedError("InvalidArgument")<{
   }
 }
 
-/** A file is shorter than what is known to have been written to it. */
+/**
+ * A file is shorter than what is known to have been written to it. `size` is counted as `endPoff` is,
+ * from behind a dead header: a file that ends within the header has a negative one.
+ */
 export class InconsistentStore extends Data.TaggedError("InconsistentStore")<{
   readonly path: string
   readonly endPoff: number
   readonly size: number
 }> {
   override get message(): string {
-    return `${this.path} should reach ${this.endPoff} and has ${this.size} bytes: some are lost`
+    const found = this.size < 0 ? `ends ${-this.size} bytes before offset 0` : `has ${this.size} bytes`
+    return `${this.path} should reach ${this.endPoff} and ${found}: some are lost`
   }
 }
 

@@ -67,6 +67,11 @@ describe("the errors", () => {
     })
   }
 
+  it("InconsistentStore never speaks of a negative number of bytes", () => {
+    const { message } = new errors.InconsistentStore({ path: "/x", endPoff: 0, size: -7 })
+    assert.strictEqual(message, "/x should reach 0 and ends 7 bytes before offset 0: some are lost")
+  })
+
   it("IoFailed says what the system said in words, or else its code", () => {
     const failed = (code: string, cause: unknown) =>
       new errors.IoFailed({ syscall: "open", path: "/x", code, cause }).message
