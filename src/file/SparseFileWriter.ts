@@ -80,7 +80,8 @@ export interface SparseFileWriterService {
    * Appends many extents of `source`, given in any order, and binds each; those at most `maxGap`
    * bytes apart are fused. All are gathered and checked first: `InvalidArgument` when two overlap or
    * one overlaps what is mapped, `ReadOutOfBounds` when the source doesn't reach so far, and no byte
-   * is written. Extents of length 0 are passed over. Takes 16 bytes of memory an extent, 32 when
+   * is written. A stream that fails passes its error on and poisons the writer, since extents would be
+   * missing. Extents of length 0 are passed over. Takes 16 bytes of memory an extent, 32 when
    * they don't ascend.
    */
   readonly appendExtents: <E = never, R = never>(

@@ -136,9 +136,8 @@ export class SparseWriting {
     extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
   ): Effect.Effect<AppendedExtents, SparseAppendFromError | E, R> {
     // Gathered before it is this operation's turn: a stream may use this very writer.
-    return Effect.flatMap(gatherExtents(extents), (gathered) =>
-      this.appending("appendExtents", this.copyExtents(source, gathered))
-    )
+    const gathered = this.guarded("appendExtents", gatherExtents(extents))
+    return Effect.flatMap(gathered, (all) => this.appending("appendExtents", this.copyExtents(source, all)))
   }
 
   /** Promotes; in success the files are closed and the lock is free. Can't be interrupted. */
@@ -147,25 +146,36 @@ export class SparseWriting {
   )
 
   /** What the end of the scope does: away with files that nobody will finish. */
-  readonly discard: Effect.Effect<void> = Effect.suspend(() =>
-    this.closed ? Effect.void : Effect.ignore(this.removeTmp())
-  )
+  readonly discard: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.closed) return Effect.void
+    this.closed = true
+    const remove = Effect.ignore(this.removeTmp())
+    // A close of another fiber that has begun completes, with its files still open and in place.
+    return this.promoting ? this.turn.withPermits(1)(remove) : remove
+  })
 
-  /**
-   * Runs one operation when its turn comes. Any failure but `InvalidArgument`, and an interruption
-   * in the middle, poisons the writer.
-   */
+  /** Runs one operation when its turn comes. */
   private appending<A, E, R>(
     operation: string,
     body: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | Closed | Poisoned, R> {
-    const checked = Effect.suspend((): Effect.Effect<A, E | Closed | Poisoned, R> => {
+    return this.turn.withPermits(1)(this.guarded(operation, body))
+  }
+
+  /**
+   * Runs an operation, or a part of one, unless the writer is closed or poisoned. Any failure but
+   * `InvalidArgument`, and an interruption in the middle, poisons it.
+   */
+  private guarded<A, E, R>(
+    operation: string,
+    body: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | Closed | Poisoned, R> {
+    return Effect.suspend((): Effect.Effect<A, E | Closed | Poisoned, R> => {
       const { path } = this
       if (this.closed) return Effect.fail(new Closed({ path, operation }))
       if (this.trouble !== undefined) return Effect.fail(new Poisoned({ path, cause: this.trouble.cause }))
       return Effect.onExit(body, (exit) => Effect.sync(() => this.poisonAfter(operation, exit)))
     })
-    return this.turn.withPermits(1)(checked)
   }
 
   private get path(): string {
@@ -237,12 +247,12 @@ export class SparseWriting {
       const reason = `a binding reaches to ${this.bindingsEnd}, and ${this.output.end} bytes were written`
       return Effect.fail(new InvalidArgument({ operation: "close", reason }))
     }
+    this.promoting = true
     const promote = Effect.gen({ self: this }, function* () {
       const sums = yield* attempt<Uint32Array, WriteError>(() => this.output.finish())
       const dataLength = this.output.end
       const section = encodeBlockSums(dataLength, sums)
       const map = yield* attempt<Offmap["Service"], MemoryLimit>(() => this.builder.build())
-      this.promoting = true
       const writeMap = (file: IoFile) =>
         Effect.flatMap(Offmap.write(map, file, 0), (bytes) =>
           Effect.as(file.writeAt(bytes, section), bytes + section.length)

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { NoSpace } from "../../src/bytes/errors.ts"
@@ -198,13 +199,11 @@ describe("appending", () => {
   )
 
   it(
-    "takes streams, and passes their errors on without harm to the writer",
+    "takes streams, in any order",
     inMemory(
       Effect.gen(function* () {
         const writer = yield* SparseFile.create("/x")
         const extents = Stream.make({ offset: 50, length: 10 }, { offset: 0, length: 10 })
-        const broken = Stream.concat(extents, Stream.fail("the list ended" as const))
-        expect(yield* Effect.flip(writer.appendExtents(yield* source, broken))).toBe("the list ended")
         expect(yield* writer.appendExtents(yield* source, extents)).toEqual({ extents: 2, bytes: 20 })
         yield* writer.close
       })
@@ -351,6 +350,39 @@ describe("creating", () => {
   )
 
   it(
+    "is closed once its scope has ended: nothing is taken that would be lost",
+    inMemory(
+      Effect.gen(function* () {
+        const writer = yield* Effect.scoped(SparseFile.create("/x"))
+        for (const late of [
+          writer.appendBytes(pattern(9)),
+          writer.mapAdd(1, 0, 1),
+          writer.appendExtents(yield* source, [{ offset: 0, length: 1 }])
+        ]) {
+          expect(yield* Effect.flip(late)).toMatchObject({ _tag: "Closed", path: "/x" })
+        }
+        expect(yield* Effect.flip(writer.close)).toMatchObject({ _tag: "DoubleClose" })
+      })
+    )
+  )
+
+  it(
+    "lets a close that another fiber has begun complete when its scope ends",
+    inMemory(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const writer = yield* SparseFile.create("/x").pipe(Scope.provide(scope))
+        yield* writer.appendBytes(pattern(30))
+        yield* writer.mapAdd(100, 0, 30)
+        const closing = yield* Effect.forkChild(writer.close, { startImmediately: true })
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(closing)
+        expect(yield* SparseFile.verify("/x")).toMatchObject({ extents: 1, bytes: 30 })
+      })
+    )
+  )
+
+  it(
     "says NoSpace when the disk is full, and leaves nothing behind",
     inMemory(
       Effect.gen(function* () {
@@ -367,6 +399,35 @@ describe("creating", () => {
         }).pipe(Effect.scoped, Effect.provideService(Io, full))
         expect(yield* writing).toMatchObject({ _tag: "NoSpace", path: "/x.tmp" })
         expect(yield* io.list("/")).toEqual([])
+      })
+    )
+  )
+})
+
+describe("a stream of extents that does not end well", () => {
+  const some = Stream.make({ offset: 0, length: 10 })
+
+  it(
+    "poisons the writer when it fails: what it would have given is missing",
+    inMemory(
+      Effect.gen(function* () {
+        const writer = yield* SparseFile.create("/x")
+        const failing = Stream.concat(some, Stream.fail("no more" as const))
+        expect(yield* Effect.flip(writer.appendExtents(yield* source, failing))).toBe("no more")
+        expect(yield* Effect.flip(writer.close)).toMatchObject({ _tag: "Poisoned" })
+      })
+    )
+  )
+
+  it(
+    "poisons the writer when it is interrupted",
+    inMemory(
+      Effect.gen(function* () {
+        const writer = yield* SparseFile.create("/x")
+        const waiting = writer.appendExtents(yield* source, Stream.concat(some, Stream.never))
+        const fiber = yield* Effect.forkChild(waiting, { startImmediately: true })
+        yield* Fiber.interrupt(fiber)
+        expect(yield* Effect.flip(writer.close)).toMatchObject({ _tag: "Poisoned" })
       })
     )
   )
