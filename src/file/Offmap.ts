@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { crc32 } from "../bytes/crc32.ts"
-import type { Corrupt, InvalidArgument, MemoryLimit } from "../bytes/errors.ts"
+import { Corrupt, type InvalidArgument, type MemoryLimit } from "../bytes/errors.ts"
 import type { Binding } from "../bytes/extent.ts"
 import { checkOffset } from "../bytes/offset.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
@@ -60,7 +60,7 @@ export interface OffmapService {
 
 export type OffmapWriteError = WriteError | ReadError | Corrupt | MemoryLimit
 export type OffmapReadError = ReadError | Corrupt
-export type OffmapOpenError = OpenError | OffmapReadError
+export type OffmapOpenError = OpenError | Corrupt
 
 export class Offmap extends Context.Service<Offmap, OffmapService>()("lacuna/Offmap") {
   /** A builder of a map in memory: `add` bindings in any order (ascending is fastest), then `build`. */
@@ -103,14 +103,23 @@ export class Offmap extends Context.Service<Offmap, OffmapService>()("lacuna/Off
 const openPath = Effect.fn("Offmap.open")(function* (path: string) {
   const io = yield* Io
   const file = yield* io.open(path, { readonly: true })
-  return yield* openImage(file)
+  return yield* openImage(file).pipe(
+    Effect.catchTag("ReadOutOfBounds", ({ end }) =>
+      Effect.fail(new Corrupt({ path, offset: end, reason: "the file was truncated while it was opened" }))
+    ),
+    // A file opened by us is open, and its map begins at 0: these two would be bugs.
+    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+  )
 })
 
 const openImage = Effect.fnUntraced(function* (file: IoFile) {
   const { header, imageBytes } = yield* readHeader(file, 0)
-  const mapped = yield* file
-    .map(0, imageBytes)
-    .pipe(Effect.catchTag("Unsupported", () => Effect.succeed(undefined)))
+  const mapped = yield* (
+    file
+      .map(0, imageBytes)
+      // Whatever keeps a mapping from being made, reading will work or say what is wrong.
+      .pipe(Effect.catch(() => Effect.succeed(undefined)))
+  )
   const layout = offmapLayout(header)
   const load = (position: number, bytes: Uint8Array) => file.unsafe.readAt(position, bytes)
   let image = mapped
@@ -168,6 +177,8 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
     yield* file.writeAt(offset + at, piece)
     yield* Effect.yieldNow
   }
+  // A map whose scope has ended meanwhile has shown zeros: that is Closed, and no image.
+  yield* attempt<Uint8Array, OffmapReadError>(() => table.image())
   yield* file.writeAt(offset + layout.pageSums, index)
   const header: OffmapHeader = { ...table.header, indexCrc: crc32(index) }
   yield* file.writeAt(offset, encodeOffmapHeader(header))
