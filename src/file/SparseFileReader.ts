@@ -22,10 +22,10 @@ import type { Offmap } from "./Offmap.ts"
 import { mapSparseData, SparseData } from "./sparseData.ts"
 import { loadSums, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
 import { sparsePaths } from "./sparsePaths.ts"
-import { SparseReading, type SparseReadError } from "./sparseReading.ts"
+import { SparseReading, type SparsePhysicalReadError, type SparseReadError } from "./sparseReading.ts"
 
 export type { SparseOpenError } from "./sparseOpening.ts"
-export type { SparseReadError } from "./sparseReading.ts"
+export type { SparsePhysicalReadError, SparseReadError } from "./sparseReading.ts"
 
 export interface SparseFileReaderOptions {
   /** Verify every block of data when it is touched for the first time (default false). */
@@ -79,7 +79,7 @@ export interface SparseFileReaderService {
   readonly readPhysical: (
     physical: PhysicalOffset,
     buffer: Uint8Array
-  ) => Effect.Effect<void, SparseReadError>
+  ) => Effect.Effect<void, SparsePhysicalReadError>
   /** The smallest readable offset at or after this one, or undefined. Synchronous, as `mapFind`. */
   readonly nextValidOffset: (offset: VirtualOffset) => VirtualOffset | undefined
   /** The extents as they are bound, ascending. Points are passed over. Throws as `mapFind` does. */

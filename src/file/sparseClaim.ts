@@ -7,10 +7,10 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { FileExists, Locked, NotAFile } from "../bytes/errors.ts"
-import type { CreateError, IoFile, IoService, LockError, RemoveError } from "../io/Io.ts"
-import type { SparsePaths } from "./sparsePaths.ts"
+import type { CreateError, DirectoryError, IoFile, IoService, LockError, RemoveError } from "../io/Io.ts"
+import { directoryOf, type SparsePaths } from "./sparsePaths.ts"
 
-export type SparseClaimError = CreateError | LockError | RemoveError
+export type SparseClaimError = CreateError | DirectoryError | LockError | RemoveError
 
 /** The open, empty and locked files of a sparse file under construction. */
 export interface SparseClaim {
@@ -58,7 +58,12 @@ const claimMap = (io: IoService, paths: SparsePaths, data: IoFile) =>
   Effect.gen(function* () {
     // Another writer may have finished, and so freed the name of the lock, since the first look.
     yield* refuseExisting(io, paths)
-    if (yield* isStale(io, paths.mapTmp)) yield* io.remove(paths.mapTmp)
+    if (yield* isStale(io, paths.mapTmp)) {
+      yield* io.remove(paths.mapTmp)
+      // The old map is gone for good before new data gets a name under which it would speak for them:
+      // where both have the same length, nothing else would tell.
+      yield* io.syncDirectory(directoryOf(paths.mapTmp))
+    }
     const map = yield* io.create(paths.mapTmp, { overwrite: false })
     return { data, map }
   })

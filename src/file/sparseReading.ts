@@ -25,8 +25,9 @@ import type { OffmapTable } from "./offmapTable.ts"
 import { type SparseData, truncated } from "./sparseData.ts"
 import { SparseRuns } from "./sparseRuns.ts"
 
-export type SparseReadError =
-  Closed | Corrupt | InvalidArgument | InvalidSparseRead | IoFailed | ReadOutOfBounds
+/** Of reads at physical offsets, which know of no holes. */
+export type SparsePhysicalReadError = Closed | Corrupt | InvalidArgument | IoFailed | ReadOutOfBounds
+export type SparseReadError = SparsePhysicalReadError | InvalidSparseRead
 
 /** The bytes copied between two chances for other fibers to run, and what a lookup counts for. */
 const sliceBytes = 4 << 20
@@ -180,7 +181,7 @@ export class SparseReading {
     return Effect.flatMap(found, (bytes) => Effect.as(this.read(offset, bytes), bytes))
   }
 
-  readPhysical(physical: PhysicalOffset, buffer: Uint8Array): Effect.Effect<void, SparseReadError> {
+  readPhysical(physical: PhysicalOffset, buffer: Uint8Array): Effect.Effect<void, SparsePhysicalReadError> {
     const check = (): void => {
       this.checkOpen("readPhysical")
       checkRange("readPhysical", physical, buffer.length)
@@ -195,7 +196,9 @@ export class SparseReading {
         if (buffer.length > 0) this.data.copy(physical, buffer, 0, buffer.length)
       })
     }
-    return Effect.flatMap(attempt<void, SparseReadError>(check), () => this.readPart(physical, buffer))
+    return Effect.flatMap(attempt<void, SparsePhysicalReadError>(check), () =>
+      this.readPart(physical, buffer)
+    )
   }
 
   readonly close: Effect.Effect<void, DoubleClose> = Effect.suspend(() => {
@@ -209,11 +212,11 @@ export class SparseReading {
   }
 
   /** A large piece goes through the file, and so over the thread pool, rather than a mapping. */
-  private readPart(physical: number, buffer: Uint8Array): Effect.Effect<void, SparseReadError> {
+  private readPart(physical: number, buffer: Uint8Array): Effect.Effect<void, SparsePhysicalReadError> {
     return Effect.gen({ self: this }, function* () {
       for (let at = 0; at < buffer.length; at += sliceBytes) {
         const slice = buffer.subarray(at, at + sliceBytes)
-        yield* attempt<void, SparseReadError>(() => this.data.verify(physical + at, slice.length))
+        yield* attempt<void, SparsePhysicalReadError>(() => this.data.verify(physical + at, slice.length))
         yield* this.data.file.readAt(physical + at, slice)
       }
     }).pipe(Effect.catchTag("ReadOutOfBounds", (cause) => Effect.fail(truncated(cause))))

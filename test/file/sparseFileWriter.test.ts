@@ -467,6 +467,25 @@ describe("closing", () => {
   )
 
   it(
+    "has removed a map that was left behind durably before the data gets its name",
+    inMemory(
+      Effect.gen(function* () {
+        yield* fileOf("/x.map.tmp", pattern(9))
+        const calls: Array<string> = []
+        yield* closeThrough((operation, path) => {
+          if (["remove", "rename", "syncDirectory"].includes(operation)) calls.push(`${operation} ${path}`)
+        })
+        const removed = calls.indexOf("remove /x.map.tmp")
+        expect(calls.slice(removed, removed + 3)).toEqual([
+          "remove /x.map.tmp",
+          "syncDirectory /",
+          "rename /x.tmp"
+        ])
+      })
+    )
+  )
+
+  it(
     "keeps what an open needs when it fails after the data has its name",
     inMemory(
       Effect.gen(function* () {
