@@ -156,7 +156,9 @@ export const cellFault = (cells: CellViews, cell: number, end: number): string |
     const length = lengthAt(cells, cell, index)
     const physical = physicalAt(cells, cell, index)
     if (!(virtual >= end)) return `the binding at ${virtual} overlaps the one before it`
-    if (!(length >= 0) || !Number.isSafeInteger(virtual + length) || !Number.isSafeInteger(virtual)) {
+    // The length itself too: a sum of large numbers rounds a fraction away.
+    const whole = Number.isSafeInteger(length) && Number.isSafeInteger(virtual)
+    if (!whole || length < 0 || !Number.isSafeInteger(virtual + length)) {
       return `a binding at ${virtual} of ${length} bytes`
     }
     if (kind !== cellKind.huge && virtual - base + length > maxRelativeEnd) {
