@@ -10,6 +10,8 @@ import { SparseFileReader } from "./SparseFileReader.ts"
 import { SparseFileWriter } from "./SparseFileWriter.ts"
 import { verifySparseFile } from "./sparseVerify.ts"
 
+export type { SparseVerified, SparseVerifyOptions, SparseVerifyProgress } from "./sparseVerify.ts"
+
 export const SparseFile = {
   /** See `SparseFileWriter.create`. */
   create: SparseFileWriter.create,

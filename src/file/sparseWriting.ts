@@ -29,8 +29,8 @@ import type { SparsePaths } from "./sparsePaths.ts"
 import { SparsePlan } from "./sparsePlan.ts"
 import { promoteSparseFile } from "./sparsePromotion.ts"
 
-export type SparseAppendError = Closed | InvalidArgument | IoFailed | NoSpace | Poisoned
-export type SparseAppendFromError = SparseAppendError | MemoryLimit | ReadOutOfBounds
+export type SparseAppendError = Closed | IoFailed | NoSpace | Poisoned
+export type SparseAppendFromError = SparseAppendError | InvalidArgument | MemoryLimit | ReadOutOfBounds
 export type SparseMapAddError = Closed | InvalidArgument | MemoryLimit | Poisoned
 export type SparseCloseError =
   | DoubleClose

@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import { describe, expectTypeOf, it } from "vitest"
 import type { Offmap } from "../../src/file/Offmap.ts"
 import type { SparseFileReader } from "../../src/file/SparseFileReader.ts"
+import type { SparseFileWriter } from "../../src/file/SparseFileWriter.ts"
 
 type Tags<T> = T extends Effect.Effect<unknown, { readonly _tag: infer Tag }, never> ? Tag : never
 type TagsOf<F extends (...args: never) => unknown> =
@@ -16,6 +17,12 @@ describe("the error channel", () => {
   it("of opening an offmap holds nothing about a file of our own", () => {
     expectTypeOf<TagsOf<typeof Offmap.open>>().toEqualTypeOf<
       "Corrupt" | "IoFailed" | "NoSuchFile" | "NotADirectory" | "NotAFile"
+    >()
+  })
+
+  it("of appending bytes holds nothing about arguments that no caller gives", () => {
+    expectTypeOf<TagsOf<SparseFileWriter["Service"]["appendBytes"]>>().toEqualTypeOf<
+      "Closed" | "IoFailed" | "NoSpace" | "Poisoned"
     >()
   })
 
