@@ -14,7 +14,7 @@ import type { AppendedExtents } from "../file/SparseFileWriter.ts"
 import { Io } from "../io/Io.ts"
 import { count, counted, duration, exactSize, savings, table } from "./figures.ts"
 import { mustBeFree, mustDiffer } from "./filePlaces.ts"
-import { bytesFlag, jsonFlag } from "./flags.ts"
+import { bytesFlag, jsonFlag, pathArgument, pathFlag } from "./flags.ts"
 import { readLiveList } from "./liveList.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
@@ -24,12 +24,12 @@ const defaultMaxGap = 32
 export const compact = Command.make(
   "compact",
   {
-    source: Argument.String("SOURCE").pipe(Argument.withDescription("the file to collect; it is only read")),
-    live: Flag.String("live").pipe(
+    source: pathArgument("SOURCE").pipe(Argument.withDescription("the file to collect; it is only read")),
+    live: pathFlag("live").pipe(
       Flag.withMetavar("FILE"),
       Flag.withDescription("the live list, one `offset length` a line; - is standard input")
     ),
-    out: Flag.String("out").pipe(
+    out: pathFlag("out").pipe(
       Flag.withMetavar("PATH"),
       Flag.withDescription("the sparse file to create: PATH and PATH.map")
     ),

@@ -10,7 +10,8 @@ import * as Command from "effect/cli/Command"
 import { Io } from "../io/Io.ts"
 import { IoNode } from "../io/IoNode.ts"
 import { table } from "./figures.ts"
-import { jsonFlag } from "./flags.ts"
+import { mustBeDirectory } from "./filePlaces.ts"
+import { jsonFlag, pathArgument } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 
 const trialBytes = 1 << 20
@@ -18,7 +19,7 @@ const trialBytes = 1 << 20
 export const doctor = Command.make(
   "doctor",
   {
-    directory: Argument.String("DIRECTORY").pipe(
+    directory: pathArgument("DIRECTORY").pipe(
       Argument.withDefault("."),
       Argument.withDescription("where files would be kept (default: here)")
     ),
@@ -77,6 +78,8 @@ const run = Effect.fnUntraced(function* (input: { readonly directory: string; re
 /** Tries what lacuna does with files on one of its own in `directory`, which is removed again. */
 const tryDirectory = Effect.fnUntraced(function* (directory: string, canMap: boolean) {
   const io = yield* Io
+  const there = yield* Effect.result(mustBeDirectory(directory))
+  if (there._tag === "Failure") return { writing: { works: false, detail: there.failure.message } }
   const path = join(directory, `.lacuna-doctor-${process.pid}`)
   const created = yield* Effect.result(io.create(path, { overwrite: false }))
   if (created._tag === "Failure") {

@@ -50,7 +50,7 @@ export class SourceTooShort extends Data.TaggedError("SourceTooShort")<{
   readonly end: number
 }> {
   override get message(): string {
-    return `${this.source} has ${this.size} bytes, and the kept extents reach ${this.end}: it is another file, or was cut`
+    return `${this.source} has ${this.size} bytes, and an extent that was kept ends at ${this.end}: it is another file, or was cut`
   }
 }
 

@@ -14,7 +14,7 @@ import { attempt } from "../io/attempt.ts"
 import { Io, type IoFile, type ReadError, type WriteError } from "../io/Io.ts"
 import { duration, exactSize } from "./figures.ts"
 import { mustBeFree, mustDiffer } from "./filePlaces.ts"
-import { jsonFlag } from "./flags.ts"
+import { jsonFlag, pathArgument, pathFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
 import { piecesOf, readAhead } from "./readAhead.ts"
@@ -28,8 +28,8 @@ const bufferBytes = 1 << 20
 export const expand = Command.make(
   "expand",
   {
-    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
-    out: Flag.String("out").pipe(Flag.withMetavar("FILE"), Flag.withDescription("the file to create")),
+    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file")),
+    out: pathFlag("out").pipe(Flag.withMetavar("FILE"), Flag.withDescription("the file to create")),
     json: jsonFlag
   },
   (input) => Effect.scoped(run(input))

@@ -71,5 +71,6 @@ const meant = (suggestions: ReadonlyArray<string>): string =>
 const hasTag = (error: unknown, tag: string): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === tag
 
-/** One line whatever is in it: paths may hold newlines, and messages of packages do. */
-const line = (sentence: string): string => `lacuna: ${sentence.replace(/\s*[\r\n]+\s*/g, " ")}`
+/** One line whatever is in it: paths may hold newlines and a terminal's commands, messages of packages do. */
+const line = (sentence: string): string =>
+  `lacuna: ${sentence.replace(/\s*[\r\n]+\s*/g, " ").replace(/\p{Cc}/gu, "\ufffd")}`

@@ -1,6 +1,7 @@
 /**
- * Flags that several commands share.
+ * Flags and arguments that several commands share.
  */
+import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { isOffset } from "../bytes/offset.ts"
 
@@ -22,3 +23,17 @@ export const jsonFlag: Flag.Flag<boolean> = Flag.Boolean("json").pipe(
   Flag.withDefault(false),
   Flag.withDescription("print the result as one JSON object")
 )
+
+const notEmpty = (path: string): string => {
+  if (path === "") throw new Error("empty")
+  return path
+}
+const pathExpected = (): string => "the path of a file is expected"
+
+/** A path. The empty one, which a script's unset variable gives, is a wrong call. */
+export const pathFlag = (name: string): Flag.Flag<string> =>
+  Flag.String(name).pipe(Flag.mapTryCatch(notEmpty, pathExpected))
+
+/** A path, as `pathFlag`. */
+export const pathArgument = (name: string): Argument.Argument<string> =>
+  Argument.String(name).pipe(Argument.mapTryCatch(notEmpty, pathExpected))

@@ -8,7 +8,8 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Io } from "../io/Io.ts"
 import { table } from "./figures.ts"
-import { jsonFlag } from "./flags.ts"
+import { mustBeFree } from "./filePlaces.ts"
+import { jsonFlag, pathArgument, pathFlag } from "./flags.ts"
 import { figuresOf, type Inspection, inspectFile, savedBytes } from "./inspection.ts"
 import { print, printJson } from "./output.ts"
 import { page } from "./page.ts"
@@ -16,9 +17,9 @@ import { page } from "./page.ts"
 export const inspect = Command.make(
   "inspect",
   {
-    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
+    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file")),
     json: jsonFlag,
-    html: Flag.String("html").pipe(
+    html: pathFlag("html").pipe(
       Flag.withMetavar("FILE"),
       Flag.optional,
       Flag.withDescription("also write the same as a web page that needs nothing else")
@@ -37,10 +38,14 @@ const run = Effect.fnUntraced(function* (input: {
   readonly html: Option.Option<string>
 }) {
   const { html, json, path } = input
+  if (Option.isSome(html)) yield* mustBeFree(html.value)
   const inspection = yield* inspectFile(path, Math.min(160, process.stdout.columns ?? 80))
   if (Option.isSome(html)) {
-    const file = yield* (yield* Io).create(html.value, { overwrite: false })
-    yield* file.writeAt(0, new TextEncoder().encode(page(inspection)))
+    const io = yield* Io
+    const file = yield* io.create(html.value, { overwrite: false })
+    yield* file
+      .writeAt(0, new TextEncoder().encode(page(inspection)))
+      .pipe(Effect.onError(() => Effect.ignore(io.remove(html.value)))) // no half of a page
   }
   yield* json ? printJson(jsonOf(inspection)) : print(...linesOf(inspection))
 })

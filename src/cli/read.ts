@@ -9,7 +9,7 @@ import * as Flag from "effect/cli/Flag"
 import { type Corrupt, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Offmap } from "../file/Offmap.ts"
 import { attempt } from "../io/attempt.ts"
-import { bytesFlag } from "./flags.ts"
+import { bytesFlag, pathArgument } from "./flags.ts"
 import { write } from "./output.ts"
 import { openSparse } from "./sparseInput.ts"
 
@@ -18,7 +18,7 @@ const pieceBytes = 1 << 18
 export const read = Command.make(
   "read",
   {
-    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
+    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file")),
     offset: bytesFlag("offset").pipe(Flag.withDescription("the offset that the bytes had in the source")),
     length: bytesFlag("length").pipe(
       Flag.optional,
@@ -40,11 +40,12 @@ const run = Effect.fnUntraced(function* (input: {
   const { offset, path } = input
   const reader = yield* openSparse(path)
   // The end is known before the first byte is out: an error never follows half a result.
+  const length = Option.getOrElse(input.length, () => 0)
   const wanted = Option.map(input.length, (length) => offset + length)
   const limit = Option.getOrElse(wanted, () => Infinity)
   const end = yield* attempt<number, Corrupt>(() => runEnd(reader.offmap, offset, limit))
   if (Option.isSome(wanted) && end > offset && end < wanted.value) {
-    yield* new ReadOutOfBounds({ path, offset, length: wanted.value - offset, end })
+    yield* new ReadOutOfBounds({ path, offset, length, end })
   }
   if (Option.isNone(wanted) || end === offset) {
     // Fails where `offset` is in no extent, and says what is there instead. No bytes are anywhere.

@@ -12,7 +12,7 @@ import * as Flag from "effect/cli/Flag"
 import { Io } from "../io/Io.ts"
 import { comparison } from "./comparison.ts"
 import { counted, duration, exactSize } from "./figures.ts"
-import { jsonFlag } from "./flags.ts"
+import { jsonFlag, pathArgument, pathFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
 import { openSparse, verifySparse } from "./sparseInput.ts"
@@ -21,8 +21,8 @@ import { totalsOf } from "./totals.ts"
 export const verify = Command.make(
   "verify",
   {
-    path: Argument.String("PATH").pipe(Argument.withDescription("the sparse file")),
-    against: Flag.String("against").pipe(
+    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file")),
+    against: pathFlag("against").pipe(
       Flag.withMetavar("SOURCE"),
       Flag.optional,
       Flag.withDescription("also compare every live byte with this file, at the same offset")

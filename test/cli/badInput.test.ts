@@ -42,6 +42,18 @@ describe.concurrent("a wrong call", () => {
     [
       ["compact", "a", "--live", "b", "--out", "c", "--max-gap", "1.5"],
       `--max-gap can't be "1.5": a whole number of bytes from 0 to 2^53-1 is expected; see lacuna compact --help`
+    ],
+    [
+      ["compact", "", "--live", "b", "--out", "c"],
+      "SOURCE needs a value: the path of a file is expected; see lacuna compact --help"
+    ],
+    [
+      ["compact", "a", "--live", "b", "--out", ""],
+      "--out needs a value: the path of a file is expected; see lacuna compact --help"
+    ],
+    [
+      ["verify", "a", "--against", ""],
+      "--against needs a value: the path of a file is expected; see lacuna verify --help"
     ]
   ])("lacuna %j is one line and status 2", async (args, sentence) => {
     await failsWith(lacuna(args), sentence, 2)
@@ -81,10 +93,21 @@ describe.concurrent("lacuna compact refuses, and leaves nothing behind,", () => 
       ["source", "--live", "directory", "--out", "x4"],
       "directory is not a regular file"
     ],
+    ["an output in no directory", ["source", "--live", "live", "--out", "none/x"], "there is no none"],
     [
-      "an output in no directory",
-      ["source", "--live", "live", "--out", "none/x"],
-      /^lacuna: there is no none\/x/
+      "an output in a file",
+      ["source", "--live", "live", "--out", "live/x"],
+      "live is not a directory, or lies in something that is none"
+    ],
+    [
+      "an output whose name is too long",
+      ["source", "--live", "live", "--out", "x5".repeat(200)],
+      /^lacuna: l?stat failed on (x5)+: name too long \(ENAMETOOLONG\)$/m
+    ],
+    [
+      "a source in a file",
+      ["live/x", "--live", "live", "--out", "x6"],
+      "live/x is not a directory, or lies in something that is none"
     ],
     [
       "the source for its output",
@@ -140,6 +163,10 @@ describe.concurrent("a sparse file that is none", () => {
     await failsWith(lacuna(["inspect", "no\nfile"]), "there is no no file")
   })
 
+  it("sends nothing of its name to the terminal as a command", async () => {
+    await failsWith(lacuna(["inspect", "\u001b[2Jfile"]), "there is no \ufffd[2Jfile")
+  })
+
   it("is called by its fault, by every command", async () => {
     const faults: ReadonlyArray<readonly [string, string | RegExp]> = [
       ["nope", "there is no nope"],
@@ -188,6 +215,10 @@ describe.concurrent("lacuna read refuses", () => {
     [
       ["--offset", "600", "--length", "901"],
       "sparse can't give 901 bytes at 600: what can be read there ends at 1500"
+    ],
+    [
+      ["--offset", "600", "--length", "9007199254740991"],
+      "sparse can't give 9007199254740991 bytes at 600: what can be read there ends at 1500"
     ]
   ])("%j, with no byte out", async (args, sentence) => {
     await failsWith(lacuna(["read", "sparse", ...args]), sentence)
@@ -200,6 +231,8 @@ describe.concurrent("lacuna expand and inspect", () => {
     const exists = "there exists already, and nothing existing is overwritten"
     await failsWith(lacuna(["expand", "sparse", "--out", "there"]), exists)
     await failsWith(lacuna(["inspect", "sparse", "--html", "there"]), exists)
+    await failsWith(lacuna(["inspect", "sparse", "--html", "none/page"]), "there is no none")
+    await failsWith(lacuna(["expand", "sparse", "--out", "none/file"]), "there is no none")
     await failsWith(
       lacuna(["expand", "sparse", "--out", "sparse"]),
       "sparse is both PATH and --out: choose another file"

@@ -194,7 +194,9 @@ describe.concurrent("lacuna verify", () => {
     fs.writeFileSync(at("short"), source.subarray(0, 95_000))
     const ended = await lacuna(["verify", "sparse", "--against", "short"])
     expect(ended.status).toBe(1)
-    expect(ended.stderr).toMatch(/^lacuna: short has 95000 bytes, and the kept extents reach 100000: .*\n$/)
+    expect(ended.stderr).toMatch(
+      /^lacuna: short has 95000 bytes, and an extent that was kept ends at 100000: .*\n$/
+    )
   })
 
   it("tells a damaged byte of the data", async () => {
@@ -269,6 +271,7 @@ describe.concurrent("lacuna", () => {
     expect(result.directory.writing.works).toBe(true)
     expect((await succeeds(lacuna(["doctor"]))).text).toMatch(/mapping +(koffi|mmap-io|none)/)
     expect(fs.readdirSync(directory).filter((name) => name.startsWith(".lacuna"))).toEqual([])
+    expect((await succeeds(lacuna(["doctor", "none"]))).text).toMatch(/writing +no: there is no none$/m)
   })
 
   it("demo shows it all, and leaves nothing behind", async () => {
