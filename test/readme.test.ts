@@ -1,8 +1,9 @@
 /** Every example of the README, run as a reader would run it, prints what the README says. */
-import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { assert, beforeAll, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
 const root = join(import.meta.dirname, "..")
 const readme = readFileSync(join(root, "README.md"), "utf8")
@@ -29,4 +30,24 @@ describe("the README's examples", () => {
       assert.strictEqual(printed, output)
     }
   )
+
+  it("on the command line print what it says, times aside", () => {
+    const directory = mkdtempSync(join(tmpdir(), "lacuna-readme-"))
+    afterAll(() => rmSync(directory, { recursive: true, force: true }))
+    const [, shown] = /```console\n([\s\S]*?)```/.exec(readme) ?? assert.fail("no console example")
+    const commands = shown.split("\n").filter((line) => line.startsWith("$ "))
+    assert.isAtLeast(commands.length, 5)
+    const seen = commands.map((command) => `${command}\n${typed(command.slice(2), directory)}`).join("")
+    assert.strictEqual(withoutTimes(seen), withoutTimes(shown))
+  })
 })
+
+/** What a terminal shows of `command`; where its output lacks the last line's end, the prompt is on a new line. */
+const typed = (command: string, cwd: string): string => {
+  const lacuna = `"${process.execPath}" "${join(root, "dist", "cli", "main.js")}"`
+  const script = command.replaceAll("npx lacuna", lacuna)
+  const { stdout } = spawnSync("sh", ["-c", `{ ${script}\n} 2>&1`], { cwd, encoding: "utf8" })
+  return stdout === "" || stdout.endsWith("\n") ? stdout : `${stdout}\n`
+}
+
+const withoutTimes = (text: string): string => text.replace(/\d[\d.]* m?s\b/g, "(a time)")
