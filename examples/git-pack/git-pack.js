@@ -91,7 +91,7 @@ const collect = Effect.fnUntraced(
   }
 )
 
-/** Asks the command line for a second opinion, which shares no code with the proof above. */
+/** Asks the command line for a second opinion: another process, which also checks every checksum. */
 const verifyByCommand = (/** @type {string} */ out, /** @type {string} */ packPath) => {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
