@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it, onTestFinished } from "vitest"
 
 const root = join(import.meta.dirname, "..")
 const readme = readFileSync(join(root, "README.md"), "utf8")
@@ -33,7 +33,7 @@ describe("the README's examples", () => {
 
   it("on the command line print what it says, times aside", () => {
     const directory = mkdtempSync(join(tmpdir(), "lacuna-readme-"))
-    afterAll(() => rmSync(directory, { recursive: true, force: true }))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
     const [, shown] = /```console\n([\s\S]*?)```/.exec(readme) ?? assert.fail("no console example")
     const commands = shown.split("\n").filter((line) => line.startsWith("$ "))
     assert.isAtLeast(commands.length, 5)
