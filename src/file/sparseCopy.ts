@@ -1,14 +1,15 @@
 /**
  * The bulk copy: extents of a source, in ascending order, to the end of a sparse file's data.
  *
- * Where extents lie close together, a piece of the source that holds many is read at once and they
- * are gathered from it; where they are large or far apart, each is read straight into the output and
- * the gaps are not read at all. The source is never mapped: one that shrinks meanwhile would kill
- * the process, where a read says `ReadOutOfBounds`.
+ * The source is read in runs: extents, and the gaps between them where those are so short that
+ * reading them costs less than another call. A run is read straight to where its first byte belongs,
+ * and what follows a gap is moved up. A source that turns out slow (not in the system's cache) is
+ * read in longer runs, since a device likes few large reads better than many small ones.
  *
- * Reading ahead on the thread pool was measured and brought nothing on a source in the page cache,
- * where reading costs about as much as everything else together; the system itself reads ahead of
- * ascending reads on a source that is not.
+ * The source is never mapped: one that shrinks meanwhile would kill the process, where a read says
+ * `ReadOutOfBounds`. Reading ahead on the thread pool was measured and did not pay: what the system
+ * has in its cache is read faster than another thread can be woken, and of the rest it reads ahead
+ * itself. Writing behind does pay, a little.
  */
 import * as Effect from "effect/Effect"
 import type {
@@ -23,15 +24,17 @@ import type {
 import { attempt } from "../io/attempt.ts"
 import type { IoFile } from "../io/Io.ts"
 import type { SparseExtents } from "./sparseExtents.ts"
-import { type SparseOutput, stagingBytes } from "./sparseOutput.ts"
+import { longestRunBytes, type SparseOutput } from "./sparseOutput.ts"
 
 export type SparseCopyError =
   Closed | InvalidArgument | IoFailed | MemoryLimit | NoSpace | Poisoned | ReadOutOfBounds
 
-/** A gap longer than this ends a piece: reading over it would cost more than a call. */
-const longestGapReadBytes = 64 * 1024
-/** With fewer extents than one in so many bytes, a read for each costs less than reading the gaps. */
-const sparseStrideBytes = 8 * 1024
+/** Reading over a gap of so many bytes takes as long as a call, from the system's cache. */
+const cachedGapBytes = 4 * 1024
+/** The same, from a device. */
+const slowGapBytes = 64 * 1024
+/** A source that gives less than this is slow: a fraction of what a cached one gives. */
+const slowBytesPerMilli = 500_000
 /** The source bytes passed between two chances for other fibers to run: a few milliseconds. */
 const sliceBytes = 4 << 20
 
@@ -45,90 +48,81 @@ export interface SparseCopyOptions {
 }
 
 export const sparseCopy = (options: SparseCopyOptions): Effect.Effect<void, SparseCopyError> =>
-  Effect.gen(function* () {
-    const copy = new SparseCopy(options)
-    while (yield* attempt<boolean, SparseCopyError>(() => copy.slice())) yield* Effect.yieldNow
-  })
-
-/** A range of the source, and the number of extents that it holds parts of. */
-interface Piece {
-  readonly start: number
-  readonly end: number
-  readonly extents: number
-}
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { output } = options
+      const copy = new SparseCopy(options)
+      while (yield* attempt<boolean, SparseCopyError>(() => copy.slice())) {
+        yield* output.full ? output.drain : Effect.yieldNow
+      }
+      yield* output.settle
+    })
+  )
 
 class SparseCopy {
   private readonly options: SparseCopyOptions
   /** The extent being copied, and how much of it is done. */
   private index = 0
   private done = 0
+  private longestGapBytes = cachedGapBytes
 
   constructor(options: SparseCopyOptions) {
     this.options = options
   }
 
-  /** Copies some pieces, and gives false when all is copied. */
+  /** Copies some runs, until the output is full or it is others' turn. False when there was none left. */
   slice(): boolean {
-    const { extents, output, source } = this.options
-    let left = sliceBytes
-    while (this.index < extents.count && left > 0) {
-      const piece = this.nextPiece()
-      const span = piece.end - piece.start
-      if (piece.extents === 1 || span > piece.extents * sparseStrideBytes) {
-        this.readEach(piece)
-      } else {
-        source.unsafe.readAt(piece.start, output.staging.subarray(0, span))
-        this.gather(piece)
-      }
-      left -= span
-    }
-    return this.index < extents.count
+    const { extents, output } = this.options
+    if (this.index === extents.count) return false
+    const since = performance.now()
+    let passed = 0
+    while (this.index < extents.count && passed < sliceBytes && !output.full) passed += this.copyRun()
+    const slow = passed < (performance.now() - since) * slowBytesPerMilli
+    this.longestGapBytes = slow ? slowGapBytes : cachedGapBytes
+    return true
   }
 
-  private nextPiece(): Piece {
-    const { extents } = this.options
-    const start = extents.offset(this.index) + this.done
-    const limit = start + stagingBytes
-    let end = start
-    let next = this.index
-    for (; next < extents.count && end < limit; next++) {
-      const offset = extents.offset(next)
-      if (next > this.index && (offset >= limit || offset - end > longestGapReadBytes)) break
-      end = Math.min(limit, offset + extents.length(next))
-    }
-    return { start, end, extents: next - this.index }
-  }
-
-  /** Reads the parts of extents that lie in the piece, one by one, to where they belong. */
-  private readEach(piece: Piece): void {
+  /** Copies the run that begins here, and gives its length in the source. */
+  private copyRun(): number {
     const { output, source } = this.options
-    this.forEachPart(piece, (offset, length) => {
-      for (let at = 0; at < length;) {
-        const count = Math.min(output.room(), length - at)
-        source.unsafe.readAt(offset + at, output.buffer.subarray(output.filled, output.filled + count))
-        output.filled += count
-        at += count
-      }
-    })
+    const start = this.options.extents.offset(this.index) + this.done
+    const end = this.runEnd(start)
+    source.unsafe.readAt(start, output.tail(end - start))
+    this.closeGaps(start, end)
+    return end - start
   }
 
-  private gather(piece: Piece): void {
-    const { output } = this.options
-    this.forEachPart(piece, (offset, length) => output.takeStaged(offset - piece.start, length))
+  private runEnd(start: number): number {
+    const { extents } = this.options
+    const limit = start + longestRunBytes
+    let end = start
+    for (let next = this.index; next < extents.count; next++) {
+      const offset = extents.offset(next)
+      if (next > this.index && (offset >= limit || offset - end > this.longestGapBytes)) return end
+      end = offset + extents.length(next)
+      if (end >= limit) return limit
+    }
+    return end
   }
 
-  private forEachPart(piece: Piece, take: (offset: number, length: number) => void): void {
+  /** What was read from `start` to `end` lies behind the output: takes the extents, drops the gaps. */
+  private closeGaps(start: number, end: number): void {
     const { copied, extents, output } = this.options
-    for (let i = 0; i < piece.extents; i++) {
-      const start = extents.offset(this.index)
+    let taken = 0
+    while (this.index < extents.count) {
+      const offset = extents.offset(this.index)
+      const from = offset + this.done
+      if (from >= end) break
       const length = extents.length(this.index)
-      const count = Math.min(length - this.done, piece.end - start - this.done)
-      take(start + this.done, count)
+      const count = Math.min(offset + length, end) - from
+      output.moveUp(taken, from - start, count)
+      taken += count
       this.done += count
-      if (this.done < length) return
-      copied(start, output.end - length, length)
+      if (this.done < length) break
+      copied(offset, output.end + taken - length, length)
       this.index++
       this.done = 0
     }
+    output.take(taken)
   }
 }

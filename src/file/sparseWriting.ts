@@ -18,7 +18,7 @@ import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { checkRange } from "../bytes/offset.ts"
 import { encodeBlockSums } from "../format/blockSums.ts"
 import { attempt } from "../io/attempt.ts"
-import type { IoFile, IoService, WriteError } from "../io/Io.ts"
+import type { IoFile, IoService } from "../io/Io.ts"
 import { Offmap } from "./Offmap.ts"
 import type { SparseClaim } from "./sparseClaim.ts"
 import { sparseCopy } from "./sparseCopy.ts"
@@ -62,9 +62,6 @@ export interface SparseWritingOptions {
   readonly maxGap: number
 }
 
-/** The bytes that `appendBytes` takes over between two chances for other fibers to run. */
-const sliceBytes = 4 << 20
-
 export class SparseWriting {
   private readonly options: SparseWritingOptions
   private readonly turn = Semaphore.makeUnsafe(1)
@@ -91,7 +88,7 @@ export class SparseWriting {
   }
 
   appendBytes(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
-    return this.appending("appendBytes", this.appendSlices(bytes))
+    return this.appending("appendBytes", this.output.append(bytes))
   }
 
   appendFrom(
@@ -190,16 +187,6 @@ export class SparseWriting {
     if (!(cause instanceof InvalidArgument)) this.trouble = { cause }
   }
 
-  private appendSlices(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
-    if (bytes.length <= sliceBytes) return attempt(() => this.output.append(bytes))
-    return Effect.gen({ self: this }, function* () {
-      for (let at = 0; at < bytes.length; at += sliceBytes) {
-        yield* attempt<void, SparseAppendError>(() => this.output.append(bytes.subarray(at, at + sliceBytes)))
-        yield* Effect.yieldNow
-      }
-    })
-  }
-
   private copyExtents(
     source: IoFile,
     extents: SparseExtents
@@ -249,7 +236,7 @@ export class SparseWriting {
     }
     this.promoting = true
     const promote = Effect.gen({ self: this }, function* () {
-      const sums = yield* attempt<Uint32Array, WriteError>(() => this.output.finish())
+      const sums = yield* this.output.finish
       const dataLength = this.output.end
       const section = encodeBlockSums(dataLength, sums)
       const map = yield* attempt<Offmap["Service"], MemoryLimit>(() => this.builder.build())
