@@ -9,6 +9,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { crc32 } from "../bytes/crc32.ts"
@@ -156,8 +157,8 @@ const readHeader = Effect.fnUntraced(function* (file: IoFile, offset: number) {
   return { header, imageBytes: offmapLayout(header).imageBytes }
 })
 
-/** Pages are written this many bytes at a time; larger writes were slower. */
-const pieceBytes = 128 * pageBytes
+/** Pages are written so many bytes at a time, over the thread pool: the next ones are summed meanwhile. */
+const pieceBytes = 512 * pageBytes
 
 const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: IoFile, offset: number) {
   yield* attempt<void, InvalidArgument>(() => checkOffset("Offmap.write", "offset", offset))
@@ -168,15 +169,21 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
   // Not `slice`: where an Io maps into a Buffer, that would be a view of what can't be written.
   const index = new Uint8Array(image.subarray(layout.pageSums))
   const pageSums = new Uint32Array(index.buffer, 0, layout.pages)
-  for (let at = layout.cells; at < layout.pageSums; at += pieceBytes) {
-    const piece = image.subarray(at, Math.min(at + pieceBytes, layout.pageSums))
-    const page = (at - layout.cells) / pageBytes
-    for (let i = 0; i * pageBytes < piece.length; i++) {
-      pageSums[page + i] = crc32(piece.subarray(i * pageBytes, (i + 1) * pageBytes))
-    }
-    yield* file.writeAt(offset + at, piece)
-    yield* Effect.yieldNow
-  }
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      let writing: Fiber.Fiber<void, WriteError> | undefined
+      for (let at = layout.cells; at < layout.pageSums; at += pieceBytes) {
+        const piece = image.subarray(at, Math.min(at + pieceBytes, layout.pageSums))
+        const page = (at - layout.cells) / pageBytes
+        for (let i = 0; i * pageBytes < piece.length; i++) {
+          pageSums[page + i] = crc32(piece.subarray(i * pageBytes, (i + 1) * pageBytes))
+        }
+        if (writing !== undefined) yield* Fiber.join(writing)
+        writing = yield* Effect.forkScoped(file.writeAt(offset + at, piece), { startImmediately: true })
+      }
+      if (writing !== undefined) yield* Fiber.join(writing)
+    })
+  )
   // A map whose scope has ended meanwhile has shown zeros: that is Closed, and no image.
   yield* attempt<Uint8Array, OffmapReadError>(() => table.image())
   yield* file.writeAt(offset + layout.pageSums, index)

@@ -5,7 +5,7 @@
  * the making: 8 bytes a binding and nothing besides. Those that come out of order wait in a pile of
  * 24 bytes each, and are sorted and merged in when the map is built.
  *
- * The buffer grows fourfold. What has not been written to is not backed by memory, so that the
+ * The buffer grows sixteenfold. What has not been written to is not backed by memory, so that the
  * growth costs address space, not memory.
  */
 import { InvalidArgument, MemoryLimit } from "../bytes/errors.ts"
@@ -17,6 +17,7 @@ import {
   cellCount,
   cellViews,
   encodeCell,
+  encodeFullDense,
   encodeSentinel
 } from "../format/offmapCell.ts"
 import type { CellViews, PendingBindings } from "../format/offmapCell.ts"
@@ -110,11 +111,18 @@ class CellWriter {
   #encode(segments: SegmentWriter, atLeast: number): number {
     const count = this.#pendingCount
     this.#reserve(offmapHeaderBytes + (this.#cells + count) * cellBytes)
+    const views = this.#views
+    const firstCell = this.#cells
+    let cell = firstCell
     let from = 0
     while (count - from >= atLeast) {
-      segments.add(this.#virtual[from])
-      from += encodeCell(this.#views, this.#cells++, this.#pending, from, count)
+      const left = encodeFullDense(views, cell, this.#pending, from, count)
+      cell += (left - from) / 8
+      from = left
+      if (count - from >= atLeast) from += encodeCell(views, cell++, this.#pending, from, count)
     }
+    segments.add(views.f64, firstCell, cell)
+    this.#cells = cell
     return from
   }
 
@@ -122,7 +130,7 @@ class CellWriter {
     if (bytes <= this.#bytes.length && !this.#shared) return
     if (bytes > maxImageBytes) throw new MemoryLimit({ limit: maxImageBytes, wanted: bytes })
     let size = this.#bytes.length
-    while (size < bytes) size = size < 2 ** 29 ? size * 4 : size * 2
+    while (size < bytes) size = size < 2 ** 28 ? size * 16 : size * 2
     const grown = new Uint8Array(Math.min(size, maxImageBytes))
     grown.set(this.#bytes.subarray(0, offmapHeaderBytes + this.#cells * cellBytes))
     this.#bytes = grown

@@ -180,6 +180,41 @@ export interface PendingBindings {
 }
 
 /**
+ * Encodes pending bindings from `from` to `to` as dense cells of eight, from `cell` on, as long as
+ * that works, and gives the first binding that is left. The loop where building spends its time.
+ */
+export const encodeFullDense = (
+  cells: CellViews,
+  cell: number,
+  pending: PendingBindings,
+  from: number,
+  to: number
+): number => {
+  const { length, physical, virtual } = pending
+  const { f64, i32, u16 } = cells
+  for (; to - from >= 8; from += 8, cell++) {
+    const base = virtual[from]
+    const place = physical[from]
+    const head = cell * 16 + headWord
+    const ends = cell * 32 + 15
+    let end = 0
+    let fits = 0
+    for (; fits < 8; fits++) {
+      const size = length[from + fits]
+      const start = virtual[from + fits] - base
+      if (physical[from + fits] - place !== end || start + size > maxRelativeEnd) break
+      end += size
+      u16[ends - fits] = end
+      i32[head + fits] = start
+    }
+    if (fits < 8 || end > maxDenseEnd) return from
+    f64[cell * 8] = base
+    f64[cell * 8 + 1] = place
+  }
+  return from
+}
+
+/**
  * Encodes as many of the pending bindings from `from` to `to` as one cell can hold, and gives that
  * number. They ascend and don't overlap; there is at least one.
  */

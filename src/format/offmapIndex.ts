@@ -31,7 +31,7 @@ export interface OffmapIndex {
 }
 
 /**
- * Fits segments to the bases of cells, one cell at a time, in one pass.
+ * Fits segments to the bases of cells, in one pass over them.
  *
  * The cone of slopes that keep every cell of a segment within epsilon of the line narrows with each
  * cell. When no slope is left, a new segment begins.
@@ -48,24 +48,35 @@ export class SegmentWriter {
   #lowest = 0
   #highest = Infinity
 
-  /** The next cell begins at `base`, above all before. */
-  add(base: number): void {
-    const rise = this.#cells - this.#first
-    const distance = base - this.#key
-    if (this.#cells === 0) {
-      this.#begin(base)
-    } else {
+  /**
+   * The next cells are those from `from` to `to`, whose bases stand in every eighth element and
+   * ascend. The state is kept in locals meanwhile: this runs once for every cell.
+   */
+  add(bases: Float64Array, from: number, to: number): void {
+    let key = this.#key
+    let lowest = this.#lowest
+    let highest = this.#highest
+    for (let cell = from; cell < to; cell++) {
+      const base = bases[cell * 8]
+      const rise = cell - this.#first
+      const distance = base - key
       const steepest = (rise + epsilonCells) / distance
       const flattest = (rise - epsilonCells) / distance
-      if (steepest < this.#lowest || flattest > this.#highest) {
-        this.#end()
-        this.#begin(base)
-      } else {
-        if (steepest < this.#highest) this.#highest = steepest
-        if (flattest > this.#lowest) this.#lowest = flattest
+      if (cell > 0 && steepest >= lowest && flattest <= highest) {
+        if (steepest < highest) highest = steepest
+        if (flattest > lowest) lowest = flattest
+        continue
       }
+      if (cell > 0) this.#end(key, lowest, highest)
+      this.#first = cell
+      key = base
+      lowest = 0
+      highest = Infinity
     }
-    this.#cells++
+    this.#cells = to
+    this.#key = key
+    this.#lowest = lowest
+    this.#highest = highest
   }
 
   /** A writer in the same state, which goes its own way from here on. */
@@ -83,7 +94,7 @@ export class SegmentWriter {
 
   /** The index of all cells so far, which bind offsets from `first` to `last`, both included. */
   finish({ first, last }: { readonly first: number; readonly last: number }): OffmapIndex {
-    if (this.#cells > 0) this.#end()
+    if (this.#cells > 0) this.#end(this.#key, this.#lowest, this.#highest)
     this.#keys[this.#segments * 2] = Infinity
     this.#slopes[this.#segments * 4 + 2] = 0
     this.#firsts[this.#segments * 4 + 3] = this.#cells
@@ -92,22 +103,15 @@ export class SegmentWriter {
     return { ...fitted, ...buildRadix(fitted, first, last) }
   }
 
-  #begin(base: number): void {
-    this.#key = base
-    this.#first = this.#cells
-    this.#lowest = 0
-    this.#highest = Infinity
-  }
-
-  #end(): void {
+  #end(key: number, lowest: number, highest: number): void {
     const at = this.#segments++
     if (this.#segments * 2 === this.#keys.length) {
       const grown = new Float64Array(this.#keys.length * 2)
       grown.set(this.#keys)
       this.#own(grown)
     }
-    this.#keys[at * 2] = this.#key
-    this.#slopes[at * 4 + 2] = this.#highest === Infinity ? 0 : (this.#lowest + this.#highest) / 2
+    this.#keys[at * 2] = key
+    this.#slopes[at * 4 + 2] = highest === Infinity ? 0 : (lowest + highest) / 2
     this.#firsts[at * 4 + 3] = this.#first
   }
 
