@@ -53,7 +53,7 @@ export interface OffmapService {
    * by one, since the cache misses of neighbouring lookups overlap.
    */
   translateMany(virtuals: Float64Array, out: Float64Array): void
-  /** The smallest readable offset at or after this one. Points are passed over, one by one. */
+  /** The smallest readable offset at or after this one. Points are passed over, a cell of them at a time. */
   next(virtual: VirtualOffset): VirtualOffset | undefined
   /** All bindings in ascending virtual order. */
   entries(): IterableIterator<Binding>

@@ -17,6 +17,7 @@ import {
   cellBytes,
   cellCount,
   cellFault,
+  cellKind,
   cellsPerPage,
   cellViews,
   covers,
@@ -318,15 +319,19 @@ export class OffmapTable {
       if (!(virtual >= 0 && virtual <= Number.MAX_SAFE_INTEGER) || Math.floor(virtual) !== virtual) {
         throw invalidOffset("Offmap.translateMany", virtual)
       }
-      cells[i - from] = virtual >= first && virtual <= last ? this.predict(virtual) : -1
+      cells[i - from] = virtual >= first && virtual <= last ? this.predict(virtual) : 0
     }
-    // Nothing depends on what is loaded here, so that all the misses are under way at once.
+    // Nothing depends on what is loaded here, so that all the misses are under way at once. Half the
+    // answers are in a neighbour of the cell that the index names.
     let sum = 0
-    for (let i = 0; i < to - from; i++) sum += i32[cells[i] * 16 + headWord] | 0
+    for (let i = 0; i < to - from; i++) {
+      const word = cells[i] * 16 + headWord
+      sum += (i32[word < 16 ? word : word - 16] | 0) + (i32[word] | 0) + (i32[word + 16] | 0)
+    }
     this.loaded = sum
     for (let i = from; i < to; i++) {
-      const cell = cells[i - from]
-      out[i] = cell < 0 ? -1 : this.translateNear(cell, virtuals[i])
+      const virtual = virtuals[i]
+      out[i] = virtual >= first && virtual <= last ? this.translateNear(cells[i - from], virtual) : -1
     }
   }
 
@@ -352,9 +357,18 @@ export class OffmapTable {
   next(virtual: number): number | undefined {
     checkOffset("Offmap.next", "offset", virtual)
     if (this.cells === 0 || virtual > this.last) return undefined
-    for (const binding of this.#entriesFrom(virtual < this.first ? this.first : virtual)) {
-      if (binding.length > 0 && virtual < binding.virtual + binding.length)
-        return Math.max(virtual, binding.virtual)
+    const from = Math.max(virtual, this.first)
+    let cell = this.cellOf(from)
+    let index = indexOf(this, cell, from)
+    for (; cell < this.cells; cell++, index = 0) {
+      if (this.verified[cell >> 6] === 0) this.touch(cell >> 6)
+      if ((this.i32[cell * 16 + headWord] & 0xff) === cellKind.points) continue
+      const count = cellCount(this, cell)
+      for (; index < count; index++) {
+        const start = startAt(this, cell, index)
+        const length = lengthAt(this, cell, index)
+        if (length > 0 && virtual < start + length) return Math.max(virtual, start)
+      }
     }
     return undefined
   }
