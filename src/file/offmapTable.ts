@@ -33,7 +33,7 @@ import { indexFault } from "../format/offmapIndex.ts"
 import { offmapLayout, pageBytes } from "../format/offmapImage.ts"
 import type { OffmapHeader, OffmapLayout } from "../format/offmapImage.ts"
 
-/** How far from the predicted cell a lookup walks before it bisects. The index promises two. */
+/** How far from the predicted cell a lookup walks before it bisects. The index promises one. */
 const windowCells = 4
 /** A bucket that leads to more segments than this is bisected. */
 const walkSegments = 8
