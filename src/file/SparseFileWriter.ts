@@ -134,7 +134,8 @@ export class SparseFileWriter extends Context.Service<SparseFileWriter, SparseFi
 
   /**
    * One writer for a program. It is closed, and so promoted, only when the program succeeded; a
-   * failure of that close is logged as an error.
+   * failure of that close is logged as an error. Meant for `Effect.provide`: a `ManagedRuntime` always
+   * ends with success, whatever its programs did.
    */
   static readonly layer = (
     path: string,
