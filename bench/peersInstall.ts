@@ -21,7 +21,9 @@ const missing = (): string | undefined => {
 /** Installs the peers where one is missing, and gives why that failed, or undefined. */
 export const installPeers = (): string | undefined => {
   if (missing() === undefined) return undefined
-  const installed = spawnSync("npm", ["ci", "--prefix", path.join(repository, "bench")], {
+  // From the folder itself: below an `npm run` of the project, `--prefix` does not change the place.
+  const installed = spawnSync("npm", ["ci"], {
+    cwd: path.join(repository, "bench"),
     stdio: ["ignore", 2, 2]
   })
   if (installed.error !== undefined) return installed.error.message

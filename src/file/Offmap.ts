@@ -180,6 +180,7 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
         }
         if (writing !== undefined) yield* Fiber.join(writing)
         writing = yield* Effect.forkScoped(file.writeAt(offset + at, piece), { startImmediately: true })
+        yield* Effect.yieldNow
       }
       if (writing !== undefined) yield* Fiber.join(writing)
     })
