@@ -21,8 +21,9 @@ const missing = (): string | undefined => {
 /** Installs the peers where one is missing, and gives why that failed, or undefined. */
 export const installPeers = (): string | undefined => {
   if (missing() === undefined) return undefined
+  // Not `ci`: npm leaves optional packages of other platforms out of the lock file, and then refuses it.
   // From the folder itself: below an `npm run` of the project, `--prefix` does not change the place.
-  const installed = spawnSync("npm", ["ci"], {
+  const installed = spawnSync("npm", ["install", "--no-save"], {
     cwd: path.join(repository, "bench"),
     stdio: ["ignore", 2, 2]
   })
