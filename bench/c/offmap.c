@@ -1,7 +1,7 @@
 /*
  * Writing an offmap in lacuna's own format (src/format/FORMAT.md), in one pass: cells are encoded
- * into a buffer that stays in the cache, checksummed by the page, written 512 KiB at a time, and the
- * segments grow beside them; then come the sums, the index, the header, and fsync.
+ * into a buffer that stays in the cache, checksummed by the page, written 512 KiB at a time at
+ * multiples of that, and the segments grow beside them; then come the sums, the index, the header, and fsync.
  *
  * Only dense cells: the data sets consist of them. What it writes for evenly spread extents is, to
  * the byte, what lacuna writes, and the bench compares the two.
@@ -31,7 +31,8 @@ typedef struct {
 typedef struct {
   int fd;
   off_t at;
-  size_t fill;
+  size_t fill, room, page_fill;
+  uint32_t page_sum;
   uint8_t *buffer;
   uint32_t *sums;
   size_t sum_count;
@@ -53,14 +54,25 @@ static int write_at(int fd, const void *bytes, size_t length, off_t at) {
   return 0;
 }
 
+static void end_page(writer *w) {
+  w->sums[w->sum_count++] = w->page_sum;
+  w->page_sum = 0;
+  w->page_fill = 0;
+}
+
 static int drain(writer *w) {
-  for (size_t p = 0; p < w->fill; p += PAGE) {
-    size_t length = w->fill - p < PAGE ? w->fill - p : PAGE;
-    w->sums[w->sum_count++] = bench_crc32(w->buffer + p, length, 0);
+  for (size_t p = 0; p < w->fill;) {
+    size_t length = PAGE - w->page_fill;
+    if (length > w->fill - p) length = w->fill - p;
+    w->page_sum = bench_crc32(w->buffer + p, length, w->page_sum);
+    w->page_fill += length;
+    p += length;
+    if (w->page_fill == PAGE) end_page(w);
   }
   int failed = write_at(w->fd, w->buffer, w->fill, w->at);
   w->at += (off_t)w->fill;
   w->fill = 0;
+  w->room = BUFFER;
   return failed;
 }
 
@@ -157,14 +169,14 @@ int offmap_write(int fd, const double *virtuals, const double *physicals, const 
                  double epsilon) {
   size_t n = (size_t)count, done = 0;
   if (n == 0) return -1;
-  writer w = {.fd = fd, .at = HEADER, .segment_room = 1024, .epsilon = epsilon};
+  writer w = {.fd = fd, .at = HEADER, .room = BUFFER - HEADER, .segment_room = 1024, .epsilon = epsilon};
   w.buffer = aligned_alloc(PAGE, BUFFER);
   w.sums = malloc((n / 64 + 2) * 4);
   w.segments = malloc(w.segment_room * sizeof(segment));
   int failed = 0;
   double end = 0;
   while (done < n && !failed) {
-    if (w.fill == BUFFER) failed = drain(&w);
+    if (w.fill == w.room) failed = drain(&w);
     cell *c = (cell *)(w.buffer + w.fill);
     size_t taken = encode(c, virtuals + done, physicals + done, lengths + done, n - done);
     for (size_t i = done; i < done + taken; i++) {
@@ -178,12 +190,13 @@ int offmap_write(int fd, const double *virtuals, const double *physicals, const 
     done += taken;
   }
   if (!failed) {
-    if (w.fill == BUFFER) failed = drain(&w);
+    if (w.fill == w.room) failed = drain(&w);
     cell *sentinel = (cell *)(w.buffer + w.fill);
     memset(sentinel, 0, CELL);
     sentinel->base = INFINITY;
     w.fill += CELL;
     if (!failed) failed = drain(&w);
+    if (w.page_fill > 0) end_page(&w);
     end_segment(&w);
     if (!failed) failed = write_index(&w, n, virtuals[0], end - 1);
   }

@@ -157,7 +157,11 @@ const readHeader = Effect.fnUntraced(function* (file: IoFile, offset: number) {
   return { header, imageBytes: offmapLayout(header).imageBytes }
 })
 
-/** Pages are written so many bytes at a time, over the thread pool: the next ones are summed meanwhile. */
+/**
+ * Pages are written in pieces that end at multiples of this in the file, over the thread pool: the
+ * next one is summed meanwhile. A file system caches such a piece as one large page where it can,
+ * which makes writing several times as fast, and lookups in a mapping of it faster too.
+ */
 const pieceBytes = 512 * pageBytes
 
 const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: IoFile, offset: number) {
@@ -172,14 +176,18 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
   yield* Effect.scoped(
     Effect.gen(function* () {
       let writing: Fiber.Fiber<void, WriteError> | undefined
-      for (let at = layout.cells; at < layout.pageSums; at += pieceBytes) {
-        const piece = image.subarray(at, Math.min(at + pieceBytes, layout.pageSums))
-        const page = (at - layout.cells) / pageBytes
-        for (let i = 0; i * pageBytes < piece.length; i++) {
-          pageSums[page + i] = crc32(piece.subarray(i * pageBytes, (i + 1) * pageBytes))
+      let page = 0
+      for (let at = layout.cells; at < layout.pageSums;) {
+        const end = Math.min(at + pieceBytes - ((offset + at) % pieceBytes), layout.pageSums)
+        const piece = image.subarray(at, end)
+        // Pages begin behind the header, so that the last of a piece may end in the next one.
+        for (; page < layout.pages && layout.cells + page * pageBytes < end; page++) {
+          const from = layout.cells + page * pageBytes
+          pageSums[page] = crc32(image.subarray(from, Math.min(from + pageBytes, layout.pageSums)))
         }
         if (writing !== undefined) yield* Fiber.join(writing)
         writing = yield* Effect.forkScoped(file.writeAt(offset + at, piece), { startImmediately: true })
+        at = end
         yield* Effect.yieldNow
       }
       if (writing !== undefined) yield* Fiber.join(writing)

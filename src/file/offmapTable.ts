@@ -37,7 +37,8 @@ import type { OffmapHeader, OffmapLayout } from "../format/offmapImage.ts"
 const windowCells = 4
 /** A bucket that leads to more segments than this is bisected. */
 const walkSegments = 8
-const batch = 64
+/** Lookups of a batch: enough misses under way at once, few enough that what they bring stays. */
+const batch = 256
 
 /** Where an image comes from, for errors and for bringing in pages that are not there yet. */
 export interface OffmapOrigin {
@@ -323,12 +324,12 @@ export class OffmapTable {
     }
     // Nothing depends on what is loaded here, so that all the misses are under way at once. Half the
     // answers are in a neighbour of the cell that the index names.
-    let sum = 0
+    let loaded = 0
     for (let i = 0; i < to - from; i++) {
       const word = cells[i] * 16 + headWord
-      sum += (i32[word < 16 ? word : word - 16] | 0) + (i32[word] | 0) + (i32[word + 16] | 0)
+      loaded ^= i32[word < 16 ? word : word - 16] ^ i32[word] ^ i32[word + 16]
     }
-    this.loaded = sum
+    this.loaded = loaded
     for (let i = from; i < to; i++) {
       const virtual = virtuals[i]
       out[i] = virtual >= first && virtual <= last ? this.translateNear(cells[i - from], virtual) : -1

@@ -9,7 +9,7 @@
  * The source is never mapped: one that shrinks meanwhile would kill the process, where a read says
  * `ReadOutOfBounds`. Reading ahead on the thread pool was measured and did not pay: what the system
  * has in its cache is read faster than another thread can be woken, and of the rest it reads ahead
- * itself. Writing behind does pay, a little.
+ * itself.
  */
 import * as Effect from "effect/Effect"
 import type {
@@ -48,16 +48,12 @@ export interface SparseCopyOptions {
 }
 
 export const sparseCopy = (options: SparseCopyOptions): Effect.Effect<void, SparseCopyError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { output } = options
-      const copy = new SparseCopy(options)
-      while (yield* attempt<boolean, SparseCopyError>(() => copy.slice())) {
-        yield* output.full ? output.drain : Effect.yieldNow
-      }
-      yield* output.settle
+  Effect.suspend(() => {
+    const copy = new SparseCopy(options)
+    return Effect.gen(function* () {
+      while (yield* attempt<boolean, SparseCopyError>(() => copy.slice())) yield* Effect.yieldNow
     })
-  )
+  })
 
 class SparseCopy {
   private readonly options: SparseCopyOptions
@@ -70,13 +66,13 @@ class SparseCopy {
     this.options = options
   }
 
-  /** Copies some runs, until the output is full or it is others' turn. False when there was none left. */
+  /** Copies some runs, until it is others' turn. False when there was none left. */
   slice(): boolean {
-    const { extents, output } = this.options
+    const { extents } = this.options
     if (this.index === extents.count) return false
     const since = performance.now()
     let passed = 0
-    while (this.index < extents.count && passed < sliceBytes && !output.full) passed += this.copyRun()
+    while (this.index < extents.count && passed < sliceBytes) passed += this.copyRun()
     const slow = passed < (performance.now() - since) * slowBytesPerMilli
     this.longestGapBytes = slow ? slowGapBytes : cachedGapBytes
     return true

@@ -24,7 +24,7 @@ import type { SparseClaim } from "./sparseClaim.ts"
 import { sparseCopy } from "./sparseCopy.ts"
 import { SparseCoverage } from "./sparseCoverage.ts"
 import { gatherExtents, SparseExtents } from "./sparseExtents.ts"
-import { SparseOutput } from "./sparseOutput.ts"
+import { longestRunBytes, SparseOutput } from "./sparseOutput.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
 import { SparsePlan } from "./sparsePlan.ts"
 import { promoteSparseFile } from "./sparsePromotion.ts"
@@ -88,7 +88,7 @@ export class SparseWriting {
   }
 
   appendBytes(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
-    return this.appending("appendBytes", this.output.append(bytes))
+    return this.appending("appendBytes", this.appendPieces(bytes))
   }
 
   appendFrom(
@@ -187,6 +187,18 @@ export class SparseWriting {
     if (!(cause instanceof InvalidArgument)) this.trouble = { cause }
   }
 
+  private appendPieces(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
+    const append = (at: number) =>
+      attempt<void, SparseAppendError>(() => this.output.append(bytes.subarray(at, at + longestRunBytes)))
+    if (bytes.length <= longestRunBytes) return append(0)
+    return Effect.gen(function* () {
+      for (let at = 0; at < bytes.length; at += longestRunBytes) {
+        yield* append(at)
+        yield* Effect.yieldNow
+      }
+    })
+  }
+
   private copyExtents(
     source: IoFile,
     extents: SparseExtents
@@ -236,7 +248,7 @@ export class SparseWriting {
     }
     this.promoting = true
     const promote = Effect.gen({ self: this }, function* () {
-      const sums = yield* this.output.finish
+      const sums = yield* attempt<Uint32Array, SparseAppendError>(() => this.output.finish())
       const dataLength = this.output.end
       const section = encodeBlockSums(dataLength, sums)
       const map = yield* attempt<Offmap["Service"], MemoryLimit>(() => this.builder.build())

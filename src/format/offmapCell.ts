@@ -4,7 +4,7 @@
  * A cell binds up to eight extents, in ascending virtual order and free of overlaps. Its head says
  * which of six kinds it is: `dense`, the common one, fits eight short extents that lie back to back
  * in physical space, and the others take over where offsets are too far apart, extents too long or
- * physical order arbitrary. FORMAT.md has the diagrams. `CellWriter` takes whichever kind packs most.
+ * physical order arbitrary. FORMAT.md has the diagrams. `encodeCell` takes whichever kind packs most.
  *
  * Relative virtual offsets stay below 2^31, so that comparing them is integer arithmetic.
  * A binding of length 0 is a point: it answers at its exact offset alone.
@@ -25,7 +25,8 @@ export const cellCapacity = [8, 6, 4, 3, 2, 6] as const
 export const unusedStart = 0x7fffffff
 /** Where the last extent of a cell may end, relative to the cell's base. */
 export const maxRelativeEnd = 0x7ffffffe
-const maxDenseEnd = 0xffff
+/** How many bytes a dense cell's bindings may have together. */
+export const maxDenseEnd = 0xffff
 
 /** Typed views of the same cells; all offsets into them are in their own elements. */
 export interface CellViews {
@@ -44,10 +45,10 @@ export const cellViews = (bytes: Uint8Array): CellViews => ({
 // Where the fields lie, in 32-bit words of a cell. Ends of a dense cell run backwards from the head
 // and starts forwards, so that the element before the first of either is the head: zero.
 export const headWord = 8
-const firstWords = 4
+export const firstWords = 4
 
 /** A word of the block of up to six 32-bit fields in kinds that have one: 4 to 7, then 14 and 15. */
-const fieldWord = (index: number): number => (index < 4 ? firstWords + index : 10 + index)
+export const fieldWord = (index: number): number => (index < 4 ? firstWords + index : 10 + index)
 
 const kindOf = (cells: CellViews, cell: number): number => cells.i32[cell * 16 + headWord] & 0xff
 
@@ -128,12 +129,6 @@ export const covers = (cells: CellViews, cell: number, index: number, virtual: n
   return length === 0 ? distance === 0 : distance >= 0 && distance < length
 }
 
-/** Writes the line that ends the cells: its base, infinity, is after every offset. */
-export const encodeSentinel = (cells: CellViews, cell: number): void => {
-  cells.f64.fill(0, cell * 8, cell * 8 + 8)
-  cells.f64[cell * 8] = Number.POSITIVE_INFINITY
-}
-
 /**
  * What is wrong with a cell, or undefined: its head names a kind and a count that fits, its bindings
  * ascend without overlap and stay within 2^53-1. `end` is where the binding before the cell ends.
@@ -170,202 +165,4 @@ export const cellFault = (cells: CellViews, cell: number, end: number): string |
     end = Math.max(virtual + length, virtual + 1)
   }
   return undefined
-}
-
-/** Bindings that wait for a cell, in three parallel arrays. */
-export interface PendingBindings {
-  readonly virtual: Float64Array
-  readonly physical: Float64Array
-  readonly length: Float64Array
-}
-
-/**
- * Encodes pending bindings from `from` to `to` as dense cells of eight, from `cell` on, as long as
- * that works, and gives the first binding that is left. The loop where building spends its time.
- */
-export const encodeFullDense = (
-  cells: CellViews,
-  cell: number,
-  pending: PendingBindings,
-  from: number,
-  to: number
-): number => {
-  const { length, physical, virtual } = pending
-  const { f64, i32, u16 } = cells
-  for (; to - from >= 8; from += 8, cell++) {
-    const base = virtual[from]
-    const place = physical[from]
-    const head = cell * 16 + headWord
-    const ends = cell * 32 + 15
-    let end = 0
-    let fits = 0
-    for (; fits < 8; fits++) {
-      const size = length[from + fits]
-      const start = virtual[from + fits] - base
-      if (physical[from + fits] - place !== end || start + size > maxRelativeEnd) break
-      end += size
-      u16[ends - fits] = end
-      i32[head + fits] = start
-    }
-    if (fits < 8 || end > maxDenseEnd) return from
-    f64[cell * 8] = base
-    f64[cell * 8 + 1] = place
-  }
-  return from
-}
-
-/**
- * Encodes as many of the pending bindings from `from` to `to` as one cell can hold, and gives that
- * number. They ascend and don't overlap; there is at least one.
- */
-export const encodeCell = (
-  cells: CellViews,
-  cell: number,
-  pending: PendingBindings,
-  from: number,
-  to: number
-): number => {
-  const count = Math.min(8, to - from)
-  const dense = encodeDense(cells, cell, pending, from, count)
-  return dense === count ? dense : encodeOther(cells, cell, pending, from, count, dense)
-}
-
-/** Writes a dense cell of the bindings up to the first that does not fit, and gives their number. */
-const encodeDense = (
-  cells: CellViews,
-  cell: number,
-  pending: PendingBindings,
-  from: number,
-  count: number
-): number => {
-  const { length, physical, virtual } = pending
-  const { f64, i32, u16 } = cells
-  const base = virtual[from]
-  const place = physical[from]
-  const head = cell * 16 + headWord
-  const ends = cell * 32 + 15
-  let end = 0
-  let fits = 0
-  for (; fits < count; fits++) {
-    const size = length[from + fits]
-    const start = virtual[from + fits] - base
-    if (physical[from + fits] - place !== end) break
-    if (end + size > maxDenseEnd || start + size > maxRelativeEnd) break
-    end += size
-    u16[ends - fits] = end
-    i32[head + fits] = start
-  }
-  for (let unused = fits; unused < 8; unused++) {
-    u16[ends - unused] = 0
-    i32[head + unused] = unusedStart
-  }
-  i32[head] = 0
-  f64[cell * 8] = base
-  f64[cell * 8 + 1] = place
-  return fits
-}
-
-/** Takes another kind where that holds more than the `dense` that are encoded. */
-const encodeOther = (
-  cells: CellViews,
-  cell: number,
-  all: PendingBindings,
-  from: number,
-  count: number,
-  dense: number
-): number => {
-  const pending = {
-    virtual: all.virtual.subarray(from, from + count),
-    physical: all.physical.subarray(from, from + count),
-    length: all.length.subarray(from, from + count)
-  }
-  let best = dense
-  let kind: number = cellKind.dense
-  for (const other of [cellKind.long, cellKind.points, cellKind.scattered, cellKind.far, cellKind.huge]) {
-    const fits = countFitting(other, pending, Math.min(count, cellCapacity[other]))
-    if (fits > best) {
-      best = fits
-      kind = other
-    }
-  }
-  if (kind !== cellKind.dense) encodeAs(kind, cells, cell, pending, best)
-  return best
-}
-
-const countFitting = (kind: number, pending: PendingBindings, count: number): number => {
-  const { length, physical, virtual } = pending
-  const base = virtual[0]
-  let lowest = Infinity
-  let highest = 0
-  let end = 0
-  for (let i = 0; i < count; i++) {
-    lowest = Math.min(lowest, physical[i])
-    highest = Math.max(highest, physical[i])
-    const relativeEnd = virtual[i] - base + length[i]
-    switch (kind) {
-      case cellKind.long:
-        if (physical[i] - physical[0] !== end || relativeEnd > maxRelativeEnd) return i
-        end += length[i] // at most relativeEnd, since nothing overlaps
-        break
-      case cellKind.points:
-        if (length[i] !== 0 || relativeEnd > maxRelativeEnd || highest - lowest > 0xffffffff) return i
-        break
-      case cellKind.scattered:
-        if (relativeEnd > maxRelativeEnd || highest - lowest > 0xffffffff) return i
-        break
-      case cellKind.far:
-        if (relativeEnd > maxRelativeEnd) return i
-        break
-    }
-  }
-  return count
-}
-
-const encodeAs = (
-  kind: number,
-  cells: CellViews,
-  cell: number,
-  pending: PendingBindings,
-  count: number
-): void => {
-  const { length, physical, virtual } = pending
-  const { f64, i32 } = cells
-  const word = cell * 16
-  const double = cell * 8
-  const base = virtual[0]
-  f64.fill(0, double, double + 8)
-  f64[double] = base
-  f64[double + 1] = physical[0]
-  i32[word + headWord] = kind | (count << 8)
-  if (kind !== cellKind.huge) {
-    for (let i = 1; i < count; i++) i32[word + headWord + i] = virtual[i] - base
-  }
-  if (kind === cellKind.scattered || kind === cellKind.points) {
-    f64[double + 1] = Math.min(...physical.subarray(0, count))
-  }
-  const place = f64[double + 1]
-  for (let i = 0; i < count; i++) {
-    switch (kind) {
-      case cellKind.long:
-        i32[word + fieldWord(i)] = physical[i] + length[i] - place
-        break
-      case cellKind.points:
-        i32[word + fieldWord(i)] = physical[i] - place
-        break
-      case cellKind.scattered:
-        i32[word + firstWords + i] = length[i]
-        i32[word + 12 + i] = physical[i] - place
-        break
-      case cellKind.far:
-        i32[word + firstWords + i] = length[i]
-        if (i > 0) f64[double + 5 + i] = physical[i]
-        break
-      default:
-        if (i > 0) {
-          f64[double + 5] = virtual[i]
-          f64[double + 6] = physical[i]
-        }
-        f64[double + (i === 0 ? 2 : 7)] = length[i]
-    }
-  }
 }

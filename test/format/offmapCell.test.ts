@@ -9,13 +9,12 @@ import {
   cellKind,
   cellViews,
   covers,
-  encodeCell,
-  encodeSentinel,
   headWord,
   indexOf,
   maxRelativeEnd,
   unusedStart
 } from "../../src/format/offmapCell.ts"
+import { encodeCell, encodeSentinel } from "../../src/format/offmapCellEncoding.ts"
 
 type Kind = keyof typeof cellKind
 
