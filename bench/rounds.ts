@@ -8,7 +8,7 @@ export interface Side {
   readonly name: string
   readonly goal?: Goal
   readonly note?: string
-  /** Does the work once and gives the measure, smaller being better. Round 0 is for warming up. */
+  /** Does the work once and gives the measure, smaller being better. Round 0 is for warming up; the last call of a round counts. */
   readonly run: (round: number) => number | Promise<number>
 }
 

@@ -131,6 +131,63 @@ describe("an offmap in memory", () => {
     await runProperty(property, { runs: 150 })
   })
 
+  it("is the same whether bindings are added one by one or many at once", async () => {
+    const spoiled = fc.record({
+      at: fc.nat(),
+      column: fc.constantFrom("virtual", "physical", "length"),
+      by: fc.constantFrom(-1, 1, 0.5, 2 ** -40, NaN, -Infinity, 2 ** 32, -(2 ** 17), 2 ** 53)
+    })
+    const property = fc.asyncProperty(
+      ascendingBindings(12),
+      fc.array(spoiled, { maxLength: 3 }),
+      fc.integer({ min: 1, max: 300 }),
+      async (bindings, spoils, chunk) => {
+        const given = bindings.map((binding) => ({ ...binding }))
+        for (const { at, by, column } of spoils) {
+          if (given.length > 0) given[at % given.length][column as "virtual" | "physical" | "length"] += by
+        }
+        const one = Offmap.builder()
+        const refused: Array<number> = []
+        for (const [i, { length, physical, virtual }] of given.entries()) {
+          if (tagOf(() => one.add(virtual, physical, length)) !== undefined) refused.push(i)
+        }
+        const many = Offmap.builder()
+        const refusedOfMany: Array<number> = []
+        for (let from = 0; from < given.length;) {
+          const to = Math.min(given.length, from + chunk)
+          const part = given.slice(from, to)
+          const before = many.size
+          const tag = tagOf(() =>
+            many.addMany(
+              Float64Array.from(part, ({ virtual }) => virtual),
+              part.map(({ physical }) => physical),
+              Float64Array.from(part, ({ length }) => length)
+            )
+          )
+          if (tag === undefined) {
+            assert.strictEqual(many.size, before + part.length)
+            from = to
+          } else {
+            assert.strictEqual(tag, "InvalidArgument")
+            refusedOfMany.push(from + many.size - before)
+            from += many.size - before + 1
+          }
+        }
+        assert.deepStrictEqual(refusedOfMany, refused, "the bindings that were refused")
+        assert.strictEqual(many.size, one.size)
+        const tag = tagOf(() => one.build())
+        assert.strictEqual(
+          tagOf(() => many.build()),
+          tag
+        )
+        if (tag === undefined) {
+          assert.deepStrictEqual(await imageOf(many.build()), await imageOf(one.build()), "the image")
+        }
+      }
+    )
+    await runProperty(property, { runs: 300 })
+  })
+
   it("refuses what its model refuses", async () => {
     const offset = fc.oneof(
       { weight: 9, arbitrary: fc.nat(200) },

@@ -1,10 +1,11 @@
 /*
  * Writing an offmap in lacuna's own format (src/format/FORMAT.md), in one pass: cells are encoded
  * into a buffer that stays in the cache, checksummed by the page, written 512 KiB at a time at
- * multiples of that, and the segments grow beside them; then come the sums, the index, the header, and fsync.
+ * multiples of that, and the segments grow beside them; then come the sums, the index, the header,
+ * and fsync.
  *
- * Only dense cells: the data sets consist of them. What it writes for evenly spread extents is, to
- * the byte, what lacuna writes, and the bench compares the two.
+ * Only dense cells of extents: the data sets consist of them. What it writes for evenly spread
+ * extents is, to the byte, what lacuna writes, and the bench compares the two.
  */
 #include "offmap.h"
 #include "crc32.h"

@@ -1,23 +1,13 @@
 /**
  * Extents gathered in any order, then united: sorted, without duplicates or overlaps.
  *
- * They are held as pairs of numbers in typed arrays of a fixed size, 16 bytes an extent, so that
- * tens of millions of them neither need one huge array nor a copy of all when it grows. Each chunk
- * is sorted when it is full; uniting merges the chunks and drops each one as it is passed.
+ * They are held in lists of a page each, 16 bytes an extent. Each list is sorted when it is full;
+ * uniting merges them and drops each one as it is passed.
  *
  * Extents that only touch stay two: fusing those is for whoever stores them.
  */
 import type { Extent } from "../bytes/extent.ts"
-import { sortedOrder } from "../bytes/sortedOrder.ts"
-
-const chunkExtents = 1 << 17
-
-/** Extents in ascending order of offset, then length. */
-interface Chunk {
-  readonly offsets: Float64Array
-  readonly lengths: Float64Array
-  count: number
-}
+import { ExtentList, pageExtents } from "../bytes/extentList.ts"
 
 /** What uniting gives. Iterating it again starts over. */
 export interface UnitedExtents extends Iterable<Extent> {
@@ -38,120 +28,134 @@ export interface ExtentRuns {
   readonly unite: () => UnitedExtents
 }
 
-const emptyChunk = (size: number): Chunk => ({
-  offsets: new Float64Array(size),
-  lengths: new Float64Array(size),
-  count: 0
-})
-
 export const extentRuns = (): ExtentRuns => {
-  let chunks: Array<Chunk> = []
-  let last = emptyChunk(1 << 10) // small lists stay small
+  let full: Array<ExtentList> = []
+  let last = new ExtentList()
   const add = (offset: number, length: number): void => {
-    if (last.count === last.offsets.length) {
-      chunks.push(sorted(last))
-      last = emptyChunk(chunkExtents)
+    if (last.count === pageExtents) {
+      full.push(sorted(last))
+      last = new ExtentList()
     }
-    last.offsets[last.count] = offset
-    last.lengths[last.count++] = length
+    last.push(offset, length)
   }
   const unite = (): UnitedExtents => {
-    const full = last.count > 0 ? [...chunks, sorted(last)] : chunks
-    chunks = []
-    last = emptyChunk(1)
-    return united(full)
+    const lists = last.count > 0 ? [...full, sorted(last)] : full
+    full = []
+    last = new ExtentList()
+    return united(lists)
   }
   return { add, unite }
 }
 
-const sorted = (chunk: Chunk): Chunk => {
-  const { count } = chunk
-  let ascending = true
-  for (let i = 1; i < count && ascending; i++) ascending = !isBefore(chunk, i, chunk, i - 1)
-  if (ascending) return chunk
-  const order = sortedOrder(chunk.offsets.subarray(0, count))
-  const result = emptyChunk(count)
-  result.count = count
-  for (let i = 0; i < count; i++) {
-    result.offsets[i] = chunk.offsets[order[i]]
-    result.lengths[i] = chunk.lengths[order[i]]
-  }
-  sortTies(result)
-  return result
-}
-
-/** Sorts the lengths of extents that begin at the same offset, so that duplicates become neighbours. */
-const sortTies = ({ count, lengths, offsets }: Chunk): void => {
+/** Sorts by offset, then length, so that duplicates become neighbours. */
+const sorted = (list: ExtentList): ExtentList => {
+  list.sort()
+  const { count } = list
   for (let start = 0, end = 1; start < count; start = end++) {
-    while (end < count && offsets[end] === offsets[start]) end++
-    if (end - start > 1) lengths.subarray(start, end).sort()
+    const offset = list.offset(start)
+    let ascending = true
+    for (; end < count && list.offset(end) === offset; end++) {
+      if (list.length(end) < list.length(end - 1)) ascending = false
+    }
+    if (!ascending) sortLengths(list, start, end)
+  }
+  return list
+}
+
+/** Sorts the lengths of the extents from `start` to `end`, which begin at the same offset. */
+const sortLengths = (list: ExtentList, start: number, end: number): void => {
+  const offset = list.offset(start)
+  const lengths = new Float64Array(end - start)
+  for (let i = start; i < end; i++) lengths[i - start] = list.length(i)
+  lengths.sort()
+  for (let i = start; i < end; i++) list.set(i, offset, lengths[i - start])
+}
+
+/** Lists that follow one another in order, read one extent after the other. */
+class Run {
+  /** The extent that is next. */
+  offset: number
+  length: number
+  private readonly later: Array<ExtentList>
+  private list: ExtentList
+  private at = 0
+
+  /** Takes over `lists`: at least one, none empty, each ending no later than the next begins. */
+  constructor(lists: Array<ExtentList>) {
+    this.later = lists.reverse() // so that the next one is popped, and freed when passed
+    this.list = this.later.pop()!
+    this.offset = this.list.offset(0)
+    this.length = this.list.length(0)
+  }
+
+  /** Goes on to the next extent; false where there is none. */
+  advance(): boolean {
+    if (++this.at === this.list.count) {
+      const next = this.later.pop()
+      if (next === undefined) return false
+      this.list = next
+      this.at = 0
+    }
+    this.offset = this.list.offset(this.at)
+    this.length = this.list.length(this.at)
+    return true
+  }
+
+  isBefore(other: Run): boolean {
+    return this.offset < other.offset || (this.offset === other.offset && this.length < other.length)
   }
 }
 
-const isBefore = (a: Chunk, i: number, b: Chunk, j: number): boolean =>
-  a.offsets[i] < b.offsets[j] || (a.offsets[i] === b.offsets[j] && a.lengths[i] < b.lengths[j])
-
-/** Chunks that follow one another in order, read one extent after the other. */
-interface Run {
-  readonly chunks: Array<Chunk>
-  chunk: Chunk
-  at: number
-}
-
-/** Chunks as given, joined to runs where one begins no earlier than the one before it ended. Takes them over. */
-const runsOf = (chunks: Array<Chunk>): Array<Run> => {
-  const runs: Array<Run> = []
-  let before: Chunk | undefined
-  for (const chunk of chunks) {
-    if (before !== undefined && !isBefore(chunk, 0, before, before.count - 1)) runs.at(-1)!.chunks.push(chunk)
-    else runs.push({ chunks: [], chunk, at: 0 })
-    before = chunk
+/** Sorted lists as given, joined to runs where one begins no earlier than the one before it ended. */
+const runsOf = (lists: ReadonlyArray<ExtentList>): Array<Run> => {
+  const joined: Array<Array<ExtentList>> = []
+  let before: ExtentList | undefined
+  for (const list of lists) {
+    if (before !== undefined && follows(list, before)) joined.at(-1)!.push(list)
+    else joined.push([list])
+    before = list
   }
-  for (const run of runs) run.chunks.reverse() // so that the next one is popped, and freed when passed
-  chunks.length = 0
-  return runs
+  return joined.map((run) => new Run(run))
 }
 
-const headIsBefore = (a: Run, b: Run): boolean => isBefore(a.chunk, a.at, b.chunk, b.at)
+/** Whether `list` begins no earlier than `before` ends. */
+const follows = (list: ExtentList, before: ExtentList): boolean => {
+  const end = before.count - 1
+  const offset = before.offset(end)
+  return list.offset(0) > offset || (list.offset(0) === offset && list.length(0) >= before.length(end))
+}
 
 /** Lets the root of a binary heap of runs sink to its place. */
 const sink = (heap: Array<Run>, from: number): void => {
   const run = heap[from]
   let at = from
   for (let child = 2 * at + 1; child < heap.length; child = 2 * at + 1) {
-    if (child + 1 < heap.length && headIsBefore(heap[child + 1], heap[child])) child++
-    if (!headIsBefore(heap[child], run)) break
+    if (child + 1 < heap.length && heap[child + 1].isBefore(heap[child])) child++
+    if (!heap[child].isBefore(run)) break
     heap[at] = heap[child]
     at = child
   }
   heap[at] = run
 }
 
-const united = (given: Array<Chunk>): UnitedExtents => {
-  const total = given.reduce((sum, chunk) => sum + chunk.count, 0)
-  const heap = runsOf(given)
+/** Unites sorted lists, and empties the array of them: nothing else may keep what is passed. */
+const united = (lists: Array<ExtentList>): UnitedExtents => {
+  const heap = runsOf(lists)
+  lists.length = 0
   for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i)
-  const result: Array<Chunk> = []
-  let out = emptyChunk(Math.min(chunkExtents, Math.max(1, total)))
-  let [count, bytes, duplicates, overlaps] = [0, 0, 0, 0]
+  const result = new ExtentList()
+  let [bytes, duplicates, overlaps] = [0, 0, 0]
   let [start, end] = [0, 0] // the united extent under construction; empty at first
   let [lastOffset, lastLength] = [-1, -1]
 
   const finish = (): void => {
-    if (out.count === out.offsets.length) {
-      result.push(out)
-      out = emptyChunk(chunkExtents)
-    }
-    out.offsets[out.count] = start
-    out.lengths[out.count++] = end - start
-    count++
+    result.push(start, end - start)
     bytes += end - start
   }
 
   while (heap.length > 0) {
     const run = heap[0]
-    const offset = run.chunk.offsets[run.at]
-    const length = run.chunk.lengths[run.at]
+    const { length, offset } = run
     if (offset === lastOffset && length === lastLength) duplicates++
     else if (offset < end) {
       overlaps++
@@ -163,30 +167,19 @@ const united = (given: Array<Chunk>): UnitedExtents => {
     }
     lastOffset = offset
     lastLength = length
-    if (++run.at === run.chunk.count) {
-      const next = run.chunks.pop()
-      if (next === undefined) {
-        const tail = heap.pop()!
-        if (heap.length > 0) heap[0] = tail
-      } else {
-        run.chunk = next
-        run.at = 0
-      }
+    if (!run.advance()) {
+      const tail = heap.pop()!
+      if (heap.length > 0) heap[0] = tail
     }
     if (heap.length > 1) sink(heap, 0)
   }
   if (end > 0) finish()
-  result.push(out)
 
   return {
-    count,
+    count: result.count,
     bytes,
     duplicates,
     overlaps,
-    *[Symbol.iterator]() {
-      for (const chunk of result) {
-        for (let i = 0; i < chunk.count; i++) yield { offset: chunk.offsets[i], length: chunk.lengths[i] }
-      }
-    }
+    [Symbol.iterator]: () => result[Symbol.iterator]()
   }
 }

@@ -71,7 +71,8 @@ export class Offmap extends Context.Service<Offmap, OffmapService>()("lacuna/Off
 
   /**
    * Writes the image of a map into `file` at `offset` and gives the number of bytes written. The
-   * header goes last: an image that was not written to its end is none.
+   * header goes last: an image that was not written to its end is none. (Over an older image, its
+   * header stands until then: what is opened meanwhile is that one, as far as it is left, or `Corrupt`.)
    */
   static readonly write = (
     map: Offmap["Service"],
@@ -168,7 +169,8 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
   yield* attempt<void, InvalidArgument>(() => checkOffset("Offmap.write", "offset", offset))
   const table =
     map instanceof OffmapTable ? map : yield* attempt<OffmapTable, OffmapWriteError>(() => copyOf(map))
-  const image = yield* attempt<Uint8Array, OffmapReadError>(() => table.image())
+  const { image } = table
+  yield* attempt<void, OffmapReadError>(() => table.verifyPages(0, 0))
   const layout = offmapLayout(table.header)
   // Not `slice`: where an Io maps into a Buffer, that would be a view of what can't be written.
   const index = new Uint8Array(image.subarray(layout.pageSums))
@@ -180,8 +182,10 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
       for (let at = layout.cells; at < layout.pageSums;) {
         const end = Math.min(at + pieceBytes - ((offset + at) % pieceBytes), layout.pageSums)
         const piece = image.subarray(at, end)
-        // Pages begin behind the header, so that the last of a piece may end in the next one.
-        for (; page < layout.pages && layout.cells + page * pageBytes < end; page++) {
+        // Pages begin behind the header, so that the last one of a piece may end in the next.
+        const nextPage = Math.min(layout.pages, Math.ceil((end - layout.cells) / pageBytes))
+        yield* attempt<void, OffmapReadError>(() => table.verifyPages(page, nextPage))
+        for (; page < nextPage; page++) {
           const from = layout.cells + page * pageBytes
           pageSums[page] = crc32(image.subarray(from, Math.min(from + pageBytes, layout.pageSums)))
         }
@@ -194,7 +198,7 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
     })
   )
   // A map whose scope has ended meanwhile has shown zeros: that is Closed, and no image.
-  yield* attempt<Uint8Array, OffmapReadError>(() => table.image())
+  yield* attempt<void, OffmapReadError>(() => table.verifyPages(0, 0))
   yield* file.writeAt(offset + layout.pageSums, index)
   const header: OffmapHeader = { ...table.header, indexCrc: crc32(index) }
   yield* file.writeAt(offset, encodeOffmapHeader(header))

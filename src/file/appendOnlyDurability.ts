@@ -12,10 +12,10 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { Poisoned } from "../bytes/errors.ts"
 import { attempt } from "../io/attempt.ts"
+import { directoryOf } from "../io/directoryOf.ts"
 import type { IoService } from "../io/Io.ts"
 import type { AppendOnlyFsyncError } from "./appendOnlyFileService.ts"
 import type { AppendOnlyState } from "./appendOnlyReading.ts"
-import { directoryOf } from "./sparsePaths.ts"
 
 /** Whether anything has failed for good, and how many writes there were and are synced. */
 export class Durability {

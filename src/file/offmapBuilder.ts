@@ -11,7 +11,7 @@ import { OffmapWriter } from "../format/offmapWriter.ts"
 import { OffmapTable } from "./offmapTable.ts"
 
 /** Where a map that was built, and not read, says it comes from. */
-export const builtPath = "(a map in memory)"
+const builtPath = "(a map in memory)"
 
 export class OffmapBuilder {
   private ascending = new OffmapWriter()
@@ -32,6 +32,30 @@ export class OffmapBuilder {
     if (!this.ascending.addDense(virtual, physical, length)) this.addOther(virtual, physical, length)
   }
 
+  /**
+   * Adds binding after binding from three arrays of one length. The same as `add` for each, in half
+   * the time while they ascend; when it throws, those before the one it names have been added.
+   */
+  addMany(
+    virtuals: ArrayLike<VirtualOffset>,
+    physicals: ArrayLike<PhysicalOffset>,
+    lengths: ArrayLike<number>
+  ): void {
+    const count = virtuals.length
+    if (physicals.length !== count || lengths.length !== count) {
+      throw new InvalidArgument({
+        operation: "Offmap.addMany",
+        reason: `${count} virtual offsets, ${physicals.length} physical ones and ${lengths.length} lengths`
+      })
+    }
+    for (let i = 0; i < count;) {
+      i = this.ascending.addCells(virtuals, physicals, lengths, i)
+      if (i === count) return
+      this.add(virtuals[i], physicals[i], lengths[i])
+      i++
+    }
+  }
+
   private addOther(virtual: number, physical: number, length: number): void {
     if (!isBinding(virtual, physical, length)) throw invalidBinding(virtual, physical, length)
     const ascending = this.ascending
@@ -40,7 +64,11 @@ export class OffmapBuilder {
     else this.pile.add(virtual, physical, length)
   }
 
-  /** The map of everything added so far. More can be added afterwards; the map does not change. */
+  /**
+   * The map of everything added so far. More can be added afterwards; the map does not change. Throws
+   * `InvalidArgument` where bindings that came out of order overlap, and `MemoryLimit` where the
+   * bindings leave no room for their index.
+   */
   build(): OffmapTable {
     if (this.pile.count > 0) {
       this.ascending = merge(this.ascending, this.pile)

@@ -399,11 +399,15 @@ export class OffmapTable {
     return virtual >= this.first && virtual <= this.last ? this.cellOf(virtual) : -1
   }
 
-  /** The image, all of it checked, for writing it elsewhere. Its checksums may be unset. */
-  image(): Uint8Array {
-    const { pages } = this.#layout
-    for (let page = 0; page < pages; page++) if (this.verified[page] === 0) this.touch(page)
+  /** The image, for writing it elsewhere; each page counts once it is verified. Its checksums may be unset. */
+  get image(): Uint8Array {
     return this.#bytes
+  }
+
+  /** Brings in and checks the pages from `from` to before `to`. Throws `Corrupt`, or `Closed`. */
+  verifyPages(from: number, to: number): void {
+    if (this.#closed) this.touch(from)
+    for (let page = from; page < to; page++) if (this.verified[page] === 0) this.touch(page)
   }
 
   /** From now on every lookup throws `Closed`; the image is let go. */

@@ -7,8 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { FileExists, Locked, NotAFile } from "../bytes/errors.ts"
+import { directoryOf } from "../io/directoryOf.ts"
 import type { CreateError, DirectoryError, IoFile, IoService, LockError, RemoveError } from "../io/Io.ts"
-import { directoryOf, type SparsePaths } from "./sparsePaths.ts"
+import type { SparsePaths } from "./sparsePaths.ts"
 
 export type SparseClaimError = CreateError | DirectoryError | LockError | RemoveError
 

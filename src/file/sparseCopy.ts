@@ -21,9 +21,9 @@ import type {
   Poisoned,
   ReadOutOfBounds
 } from "../bytes/errors.ts"
+import type { ExtentList } from "../bytes/extentList.ts"
 import { attempt } from "../io/attempt.ts"
 import type { IoFile } from "../io/Io.ts"
-import type { SparseExtents } from "./sparseExtents.ts"
 import { longestRunBytes, type SparseOutput } from "./sparseOutput.ts"
 
 export type SparseCopyError =
@@ -35,15 +35,18 @@ const cachedGapBytes = 4 * 1024
 const slowGapBytes = 64 * 1024
 /** A source that gives less than this is slow: a fraction of what a cached one gives. */
 const slowBytesPerMilli = 500_000
-/** The source bytes passed between two chances for other fibers to run: a few milliseconds. */
+/** The source bytes passed between two chances for other fibers to run. */
 const sliceBytes = 4 << 20
+/** The same as a time, looked at every so many runs: where runs are short, bytes say nothing. */
+const sliceMillis = 4
+const timedRuns = 32
 
 export interface SparseCopyOptions {
   readonly source: IoFile
   /** Ascending, none overlapping another, all within the source when its size was looked at. */
-  readonly extents: SparseExtents
+  readonly extents: ExtentList
   readonly output: SparseOutput
-  /** Told of every extent once its bytes are in the output. */
+  /** Told of every extent once its bytes stand behind the output, of which they become part next. */
   readonly copied: (offset: number, physical: number, length: number) => void
 }
 
@@ -72,7 +75,10 @@ class SparseCopy {
     if (this.index === extents.count) return false
     const since = performance.now()
     let passed = 0
-    while (this.index < extents.count && passed < sliceBytes) passed += this.copyRun()
+    for (let runs = 1; this.index < extents.count && passed < sliceBytes; runs++) {
+      passed += this.copyRun()
+      if (runs % timedRuns === 0 && performance.now() - since > sliceMillis) break
+    }
     const slow = passed < (performance.now() - since) * slowBytesPerMilli
     this.longestGapBytes = slow ? slowGapBytes : cachedGapBytes
     return true

@@ -23,10 +23,3 @@ export const sparsePaths = (path: string): SparsePaths => ({
   dataTmp: `${path}.tmp`,
   mapTmp: `${path}.map.tmp`
 })
-
-/** The directory that holds the names: what an fsync must reach to make a rename durable. */
-export const directoryOf = (path: string): string => {
-  const slash = path.lastIndexOf("/")
-  if (slash === -1) return "."
-  return slash === 0 ? "/" : path.slice(0, slash)
-}

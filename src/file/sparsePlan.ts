@@ -7,9 +7,9 @@
  * be mapped twice.
  */
 import { InvalidArgument, ReadOutOfBounds } from "../bytes/errors.ts"
+import type { ExtentList } from "../bytes/extentList.ts"
 import type { IoFile } from "../io/Io.ts"
 import type { SparseCoverage } from "./sparseCoverage.ts"
-import type { SparseExtents } from "./sparseExtents.ts"
 
 /** The extents of one `step`: short enough to let other fibers run in between. */
 const stepExtents = 65_536
@@ -22,14 +22,14 @@ export interface SparsePlanOptions {
 }
 
 export class SparsePlan {
-  private readonly extents: SparseExtents
+  private readonly extents: ExtentList
   private readonly options: SparsePlanOptions
   private next = 0
   private fused = 0
   private lastEnd = 0
 
   /** Sorts `extents`, and takes them over: they are fused in place. */
-  constructor(extents: SparseExtents, options: SparsePlanOptions) {
+  constructor(extents: ExtentList, options: SparsePlanOptions) {
     this.extents = extents
     this.options = options
     extents.sort()
@@ -52,7 +52,7 @@ export class SparsePlan {
       this.lastEnd = offset + length
     }
     if (this.next < extents.count) return true
-    extents.count = this.fused
+    extents.truncate(this.fused)
     return false
   }
 

@@ -16,10 +16,11 @@
 import * as Effect from "effect/Effect"
 import type { IoFailed } from "../bytes/errors.ts"
 import { FileExists, InconsistentStore, Incomplete, NoSuchFile, NotAFile } from "../bytes/errors.ts"
+import { directoryOf } from "../io/directoryOf.ts"
 import type { DirectoryError, IoFile, IoService, OpenError, RenameError, SyncError } from "../io/Io.ts"
 import type { OffmapWriteError } from "./Offmap.ts"
 import type { SparseClaim } from "./sparseClaim.ts"
-import { directoryOf, type SparsePaths } from "./sparsePaths.ts"
+import type { SparsePaths } from "./sparsePaths.ts"
 
 export type PromoteError =
   SyncError | OffmapWriteError | OpenError | DirectoryError | RenameError | FileExists | InconsistentStore

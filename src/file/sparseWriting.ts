@@ -14,6 +14,7 @@ import type { FileExists, InconsistentStore, IoFailed, NoSpace, NoSuchFile } fro
 import type { MemoryLimit, NotADirectory, NotAFile } from "../bytes/errors.ts"
 import { Closed, DoubleClose, InvalidArgument, Poisoned, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
+import { ExtentList } from "../bytes/extentList.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { checkRange } from "../bytes/offset.ts"
 import { encodeBlockSums } from "../format/blockSums.ts"
@@ -23,7 +24,7 @@ import { Offmap } from "./Offmap.ts"
 import type { SparseClaim } from "./sparseClaim.ts"
 import { sparseCopy } from "./sparseCopy.ts"
 import { SparseCoverage } from "./sparseCoverage.ts"
-import { gatherExtents, SparseExtents } from "./sparseExtents.ts"
+import { gatherExtents } from "./sparseGathering.ts"
 import { longestRunBytes, SparseOutput } from "./sparseOutput.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
 import { SparsePlan } from "./sparsePlan.ts"
@@ -106,8 +107,8 @@ export class SparseWriting {
         return yield* new ReadOutOfBounds({ path: source.path, offset, length, end })
       }
       const physical = this.output.end
-      const extents = new SparseExtents()
-      extents.push("appendFrom", offset, length)
+      const extents = new ExtentList()
+      if (length > 0) extents.push(offset, length)
       yield* sparseCopy({ source, extents, output: this.output, copied: () => {} })
       if (updateMap) this.bind(offset, physical, length)
     })
@@ -201,7 +202,7 @@ export class SparseWriting {
 
   private copyExtents(
     source: IoFile,
-    extents: SparseExtents
+    extents: ExtentList
   ): Effect.Effect<AppendedExtents, SparseAppendFromError> {
     return Effect.gen({ self: this }, function* () {
       const { coverage, options, output } = this

@@ -5,7 +5,7 @@
  * back goes straight into a dense cell there. Bindings of which eight don't fit a dense cell wait
  * until there are eight to choose a kind for.
  *
- * The buffer grows sixteenfold. What has not been written to is not backed by memory, so that the
+ * The buffer grows sixteenfold, and twofold from 256 MiB on. What has not been written to is not backed by memory, so that the
  * growth costs address space, not memory.
  */
 import { MemoryLimit } from "../bytes/errors.ts"
@@ -49,12 +49,12 @@ export class OffmapWriter implements CellViews {
   private at = headWord
   /** No dense cell begins here or beyond: there is no room, or bindings wait, or the buffer is shared. */
   private limit: number
-  // The last dense cell. While bindings wait, `base` is where they end, and `free` 0.
+  // The last dense cell. While bindings wait, `base` is where they end, and `nextStart` 0.
   private base = 0
   private place = 0
   /** Its bytes so far, and where the next binding may begin, from its base. */
   private placed = 0
-  private free = 0
+  private nextStart = 0
   /** Bindings that no cell was chosen for, fewer than eight; none while a dense cell is in the making. */
   private readonly waiting = {
     virtual: new Float64Array(8),
@@ -92,7 +92,7 @@ export class OffmapWriter implements CellViews {
 
   /** Where the next binding may begin: a point ends one past its offset. */
   get end(): number {
-    return this.base + this.free
+    return this.base + this.nextStart
   }
 
   /** How many cells are complete. */
@@ -115,7 +115,7 @@ export class OffmapWriter implements CellViews {
     const index = at & 7
     if (index === 0) return this.beginDense(virtual, physical, length)
     const distance = virtual - this.base
-    if (!(distance >= this.free && distance <= lastDenseStart && physical - this.place === placed))
+    if (!(distance >= this.nextStart && distance <= lastDenseStart && physical - this.place === placed))
       return false
     const start = distance | 0
     const size = length | 0
@@ -124,7 +124,7 @@ export class OffmapWriter implements CellViews {
     this.i32[at] = start
     this.u16[((at - index) << 1) - 1 - index] = end
     this.placed = end
-    this.free = start + size + (size === 0 ? 1 : 0)
+    this.nextStart = start + size + (size === 0 ? 1 : 0)
     if (index < 7) {
       this.at = at + 1
     } else {
@@ -142,16 +142,66 @@ export class OffmapWriter implements CellViews {
     if (!(physical >= 0 && physical <= lastDenseBase && Math.floor(physical) === physical)) return false
     if ((at & (16 * indexedCells - 1)) === headWord) this.index()
     const double = (at - headWord) >> 1
-    this.f64[double] = virtual
-    this.f64[double + 1] = physical
+    // 0 is added for the sake of -0, which is the same offset and must be the same bytes.
+    this.f64[double] = virtual + 0
+    this.f64[double + 1] = physical + 0
     this.i32[at] = 0
     this.u16[(at << 1) - 1] = size
     this.base = virtual
     this.place = physical
     this.placed = size
-    this.free = size === 0 ? 1 : size
+    this.nextStart = size === 0 ? 1 : size
     this.at = at + 1
     return true
+  }
+
+  /**
+   * Adds bindings from position `from` of three arrays on, as whole dense cells and as long as that
+   * works, and gives the position of the first that is left. The same checks as `addDense`, with the
+   * state of eight at a time in locals: half its time.
+   */
+  addCells(
+    virtuals: ArrayLike<number>,
+    physicals: ArrayLike<number>,
+    lengths: ArrayLike<number>,
+    from: number
+  ): number {
+    if ((this.at & 7) !== 0) return from
+    const { f64, i32, limit, u16 } = this
+    const last = virtuals.length - 8
+    for (; from <= last && this.at < limit; from += 8) {
+      const { at } = this
+      const base = virtuals[from]
+      const place = physicals[from]
+      if (!(base >= this.end && base <= lastDenseBase && Math.floor(base) === base)) break
+      if (!(place >= 0 && place <= lastDenseBase && Math.floor(place) === place)) break
+      let nextStart = 0
+      let placed = 0
+      let i = 0
+      for (; i < 8; i++) {
+        const distance = virtuals[from + i] - base
+        const length = lengths[from + i]
+        if (!(distance >= nextStart && distance <= lastDenseStart && physicals[from + i] - place === placed))
+          break
+        const start = distance | 0
+        const size = length | 0
+        const end = placed + size
+        if (start !== distance || size !== length || (size | end) >>> 16 !== 0) break
+        i32[at + i] = start
+        u16[(at << 1) - 1 - i] = end
+        placed = end
+        nextStart = start + size + (size === 0 ? 1 : 0)
+      }
+      if (i < 8) break
+      if ((at & (16 * indexedCells - 1)) === headWord) this.index()
+      f64[(at - headWord) >> 1] = base + 0
+      f64[((at - headWord) >> 1) + 1] = place + 0
+      this.base = base
+      this.nextStart = nextStart
+      this.at = at + 16
+      this.completeBindings += 8
+    }
+    return from
   }
 
   /** Adds a binding, which is valid and begins at `end` or behind. Throws `MemoryLimit`. */
@@ -165,11 +215,11 @@ export class OffmapWriter implements CellViews {
     if (this.addDense(virtual, physical, length)) return
     if ((this.at & 7) !== 0) this.giveUpDense()
     const count = this.waitingCount++
-    this.waiting.virtual[count] = virtual
-    this.waiting.physical[count] = physical
-    this.waiting.length[count] = length
+    this.waiting.virtual[count] = virtual + 0
+    this.waiting.physical[count] = physical + 0
+    this.waiting.length[count] = length + 0
     this.base = virtual + (length === 0 ? 1 : length)
-    this.free = 0
+    this.nextStart = 0
     this.limit = 0
     if (count === 7) this.encodeEight()
   }
@@ -190,7 +240,7 @@ export class OffmapWriter implements CellViews {
     this.waitingCount = count
     this.at = first
     this.base = this.end
-    this.free = 0
+    this.nextStart = 0
     this.limit = 0
   }
 
@@ -242,12 +292,13 @@ export class OffmapWriter implements CellViews {
         from += encodeCell(this, this.cells, this.waiting, from, this.waitingCount)
       }
       segments.add(this.f64, this.indexed, this.cells)
-      return this.assemble(segments)
+      const image = this.assemble(segments)
+      this.shared = true
+      return image
     } finally {
       // What waited goes on waiting, so that more can be added: also when the limit was met.
       this.at = complete
-      this.shared = true
-      this.limit = 0
+      this.limit = this.shared || this.waitingCount > 0 ? 0 : this.room
     }
   }
 
@@ -267,6 +318,10 @@ export class OffmapWriter implements CellViews {
       indexCrc: 0
     }
     const layout = offmapLayout(header)
+    // What opens an image refuses one of the limit or more.
+    if (layout.imageBytes >= maxImageBytes) {
+      throw new MemoryLimit({ limit: maxImageBytes, wanted: layout.imageBytes })
+    }
     this.reserve(layout.imageBytes)
     encodeSentinel(this, cells)
     const image = this.bytes.subarray(0, layout.imageBytes)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { pageExtents } from "../../src/bytes/extentList.ts"
 import { BadLiveList } from "../../src/cli/errors.ts"
 import { extentRuns } from "../../src/cli/extentRuns.ts"
 import { liveListParser } from "../../src/cli/liveListParser.ts"
@@ -179,7 +180,16 @@ describe("uniting extents", () => {
     expect(other).toMatchObject({ list: one.list, duplicates: 1, overlaps: 2 })
   })
 
-  it("merges many chunks, in order and out of it", () => {
+  it("finds duplicates among more extents at one offset than a list holds", () => {
+    const lengths = Array.from({ length: 2 * pageExtents }, (_, i) => 1 + ((i * 7919) % pageExtents))
+    expect(unite(lengths.map((length) => [3, length]))).toMatchObject({
+      list: [[3, pageExtents]],
+      duplicates: pageExtents,
+      overlaps: pageExtents - 1
+    })
+  })
+
+  it("merges many lists, in order and out of it", () => {
     const count = 600_000
     const ascending = extentRuns()
     const shuffled = extentRuns()

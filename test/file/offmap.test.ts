@@ -199,6 +199,22 @@ describe("arguments of an offmap", () => {
     assert.strictEqual(refusal(ask)._tag, "InvalidArgument")
   })
 
+  it("of a builder come in arrays of one length", () => {
+    const builder = Offmap.builder()
+    assert.strictEqual(refusal(() => builder.addMany([1, 2], [1], [1, 1]))._tag, "InvalidArgument")
+    assert.strictEqual(refusal(() => builder.addMany([1, 2], [1, 2], [1]))._tag, "InvalidArgument")
+    assert.strictEqual(builder.size, 0)
+    builder.addMany([], [], [])
+    builder.addMany(Float64Array.of(5, 9), [0, 70], Uint16Array.of(4, 0))
+    assert.deepStrictEqual(
+      [...builder.build().entries()],
+      [
+        { virtual: 5, physical: 0, length: 4 },
+        { virtual: 9, physical: 70, length: 0 }
+      ]
+    )
+  })
+
   it("of a builder are offsets whose ends are offsets", () => {
     const builder = Offmap.builder()
     for (const no of noOffsets) {
