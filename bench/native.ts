@@ -14,20 +14,24 @@ import { randomWords } from "./random.ts"
 /** A pointer that only C looks into. */
 export type Pointer = { readonly "~pointer": true }
 
+type OffmapArguments = [
+  fd: number,
+  virtuals: Float64Array,
+  physicals: Float64Array,
+  lengths: Uint32Array,
+  count: number,
+  epsilon: number
+]
+
 export interface Native {
   readonly crc32: (bytes: Uint8Array, length: number, seed: number) => number
   readonly plainWrite: (path: string, virtuals: Float64Array, lengths: Uint32Array, count: number) => number
   readonly plainOpen: (path: string, count: number) => Pointer | null
   readonly plainTranslate: (map: Pointer, keys: Float64Array, count: number, out: Float64Array) => void
   readonly plainClose: (map: Pointer) => void
-  readonly offmapBuild: (
-    fd: number,
-    virtuals: Float64Array,
-    physicals: Float64Array,
-    lengths: Uint32Array,
-    count: number,
-    epsilon: number
-  ) => number
+  readonly offmapBuild: (...args: OffmapArguments) => Pointer | null
+  readonly offmapDrop: (image: Pointer, count: number) => void
+  readonly offmapStream: (...args: OffmapArguments) => number
   readonly appendRecords: (fd: number, records: Uint8Array, count: number) => number
   readonly readEach: (
     fd: number,
@@ -70,7 +74,9 @@ const signatures: { readonly [Name in keyof Native]: string } = {
   plainOpen: "void *plain_open(str, double)",
   plainTranslate: "void plain_translate(void *, void *, double, void *)",
   plainClose: "void plain_close(void *)",
-  offmapBuild: "int offmap_build(int, void *, void *, void *, double, double)",
+  offmapBuild: "void *offmap_build(int, void *, void *, void *, double, double)",
+  offmapDrop: "void offmap_drop(void *, double)",
+  offmapStream: "int offmap_stream(int, void *, void *, void *, double, double)",
   appendRecords: "int append_records(int, void *, double)",
   readEach: "int read_each(int, void *, double, void *, double)",
   copyLive: "void *copy_live(int, int, void *, void *, double, double)",

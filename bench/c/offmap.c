@@ -4,14 +4,20 @@
  * multiples of that, and the segments grow beside them; then come the sums, the index, the header,
  * and fsync.
  *
+ * `offmap_stream` reuses its buffer, and is left with nothing but the file. `offmap_build` is left with
+ * the map in memory too, as lacuna's builder is: it encodes into the image, and writes each piece of
+ * it while the piece is in the cache.
+ *
  * Only dense cells of extents: the data sets consist of them. What it writes for evenly spread
  * extents is, to the byte, what lacuna writes, and the bench compares the two.
  */
+#define _GNU_SOURCE
 #include "offmap.h"
 #include "crc32.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { HEADER = 128, CELL = 64, PAGE = 4096, BUFFER = 1 << 19 };
@@ -33,6 +39,7 @@ typedef struct {
   int fd;
   off_t at;
   size_t fill, room, page_fill;
+  int keeps;
   uint32_t page_sum;
   uint8_t *buffer;
   uint32_t *sums;
@@ -72,6 +79,7 @@ static int drain(writer *w) {
   }
   int failed = write_at(w->fd, w->buffer, w->fill, w->at);
   w->at += (off_t)w->fill;
+  if (w->keeps) w->buffer += w->fill;
   w->fill = 0;
   w->room = BUFFER;
   return failed;
@@ -166,12 +174,15 @@ static int write_index(writer *w, size_t bindings, double first, double last) {
   return failed ? -1 : 0;
 }
 
-int offmap_write(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
-                 double epsilon) {
-  size_t n = (size_t)count, done = 0;
+/* With an image, the cells go there and stay; without one, through a buffer. */
+static int write_map(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, size_t n,
+                     double epsilon, uint8_t *image) {
+  size_t done = 0;
   if (n == 0) return -1;
   writer w = {.fd = fd, .at = HEADER, .room = BUFFER - HEADER, .segment_room = 1024, .epsilon = epsilon};
-  w.buffer = aligned_alloc(PAGE, BUFFER);
+  uint8_t *buffer = image ? NULL : aligned_alloc(PAGE, BUFFER);
+  w.keeps = image != NULL;
+  w.buffer = image ? image : buffer;
   w.sums = malloc((n / 64 + 2) * 4);
   w.segments = malloc(w.segment_room * sizeof(segment));
   int failed = 0;
@@ -201,15 +212,37 @@ int offmap_write(int fd, const double *virtuals, const double *physicals, const 
     end_segment(&w);
     if (!failed) failed = write_index(&w, n, virtuals[0], end - 1);
   }
-  free(w.buffer);
+  free(buffer);
   free(w.sums);
   free(w.segments);
   return failed ? -1 : 0;
 }
 
-int offmap_build(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
+int offmap_write(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
                  double epsilon) {
+  return write_map(fd, virtuals, physicals, lengths, (size_t)count, epsilon, NULL);
+}
+
+int offmap_stream(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
+                  double epsilon) {
   if (offmap_write(fd, virtuals, physicals, lengths, count, epsilon)) return -1;
   /* The map, before anybody is told that it is there. */
   return fsync(fd);
+}
+
+/* Room for a cell for every binding: what is not used is not backed by memory. */
+static size_t image_bytes(double count) { return ((size_t)count + 2) * CELL; }
+
+void offmap_drop(void *image, double count) { munmap(image, image_bytes(count)); }
+
+/* Gives the image, or NULL. */
+void *offmap_build(int fd, const double *virtuals, const double *physicals, const uint32_t *lengths, double count,
+                   double epsilon) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void *image = mmap(NULL, image_bytes(count), PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (image == MAP_FAILED) return NULL;
+  /* The map, before anybody is told that it is there. */
+  if (!write_map(fd, virtuals, physicals, lengths, (size_t)count, epsilon, image) && !fsync(fd)) return image;
+  offmap_drop(image, count);
+  return NULL;
 }

@@ -72,35 +72,48 @@ export const buildCase = Effect.fnUntraced(function* (settings: Settings) {
   const sides: Array<Side> = [side("addMany", addMany), side("add", addEach)]
   const native = loadNative()
   if (typeof native !== "string") {
-    const runC = (): number => {
+    const inC = (write: (fd: number) => () => void): number => {
       const fd = fs.openSync(cPath, "wx+")
+      let drop = (): void => {}
       try {
-        return nanosEach(count, () =>
-          expect(
-            "C wrote its map",
-            native.offmapBuild(fd, virtuals, physicals, lengths, count, epsilonCells) === 0
-          )
-        )
+        return nanosEach(count, () => (drop = write(fd)))
       } finally {
+        drop()
         fs.closeSync(fd)
       }
     }
-    sides.push({
-      name: "C",
-      note: "the same format, in one pass",
+    const built = (fd: number) => {
+      const image = native.offmapBuild(fd, virtuals, physicals, lengths, count, epsilonCells)
+      if (image === null) throw new Error("C did not build its map")
+      return () => native.offmapDrop(image, count)
+    }
+    const streamed = (fd: number) => {
+      const failed = native.offmapStream(fd, virtuals, physicals, lengths, count, epsilonCells)
+      expect("C wrote its map", failed === 0)
+      return () => {}
+    }
+    const cSide = (name: string, note: string, write: (fd: number) => () => void): Side => ({
+      name,
+      note,
       run: () => {
-        const nanos = runC()
+        const nanos = inC(write)
         fs.rmSync(cPath)
         return nanos
       }
     })
-    runC()
+    sides.push(cSide("C", "the same map in memory and on disk", built))
+    sides.push(cSide("C, to disk alone", "through half a megabyte", streamed))
+    const files: Array<Uint8Array> = []
+    for (const write of [built, streamed]) {
+      inC(write)
+      files.push(fs.readFileSync(cPath))
+      fs.rmSync(cPath)
+    }
     for (const fill of [addMany, addEach]) {
       yield* Effect.promise(() => runOurs(fill))
-      expectSame("the maps", fs.readFileSync(cPath), fs.readFileSync(oursPath))
+      for (const file of files) expectSame("the maps", file, fs.readFileSync(oursPath))
       fs.rmSync(oursPath)
     }
-    fs.rmSync(cPath)
   }
   const variant = `${count / 1e6}M ascending`
   const rows = yield* Effect.promise(() =>
