@@ -172,7 +172,11 @@ export class SparseWriting {
       const { path } = this
       if (this.closed) return Effect.fail(new Closed({ path, operation }))
       if (this.trouble !== undefined) return Effect.fail(new Poisoned({ path, cause: this.trouble.cause }))
-      return Effect.onExit(body, (exit) => Effect.sync(() => this.poisonAfter(operation, exit)))
+      return body.pipe(
+        // The scope may have ended meanwhile: the files are on their way out, whatever went well.
+        Effect.tap(() => (this.closed ? Effect.fail(new Closed({ path, operation })) : Effect.void)),
+        Effect.onExit((exit) => Effect.sync(() => this.poisonAfter(operation, exit)))
+      )
     })
   }
 

@@ -155,6 +155,33 @@ onEachIo((test) => {
       yield* canBeTaken(source, `${directory}/x`)
     }))
 
+  test("a copy that is done while its files are being removed is Closed all the same", (directory) =>
+    Effect.gen(function* () {
+      const source = yield* makeSource(directory)
+      const io = yield* Io
+      let copied = false
+      const remove = (path: string) =>
+        Effect.andThen(
+          Effect.gen(function* () {
+            for (let turn = 0; turn < 10_000 && !copied; turn++) yield* Effect.yieldNow
+          }),
+          io.remove(path)
+        )
+      const scope = yield* Scope.make()
+      const writer = yield* SparseFile.create(`${directory}/x`).pipe(
+        Scope.provide(scope),
+        Effect.provideService(Io, { ...io, remove })
+      )
+      const append = Effect.onExit(writer.appendExtents(source, extents), () =>
+        Effect.sync(() => (copied = true))
+      )
+      const fiber = yield* Effect.forkChild(append, { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ _tag: "Closed", path: writer.path })
+      expect(copied).toBe(true)
+      yield* isGone(directory)
+    }))
+
   test("a write that fails, whichever, comes out, is the last, and poisons the writer", (directory) =>
     Effect.gen(function* () {
       const source = yield* makeSource(directory)
