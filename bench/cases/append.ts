@@ -102,6 +102,7 @@ export const appendCase = Effect.fnUntraced(function* (settings: Settings) {
       variant: `${recordBytes} bytes`,
       unit: "ns a record",
       rounds: settings.rounds,
+      rehearsed: true,
       sides
     })
   )
