@@ -5,8 +5,8 @@
  * back goes straight into a dense cell there. Bindings of which eight don't fit a dense cell wait
  * until there are eight to choose a kind for.
  *
- * The buffer grows sixteenfold, and twofold from 256 MiB on. What has not been written to is not backed by memory, so that the
- * growth costs address space, not memory.
+ * The buffer grows sixteenfold, and twofold from 256 MiB on. What has not been written to is not
+ * backed by memory, so that the growth costs address space, not memory.
  */
 import { MemoryLimit } from "../bytes/errors.ts"
 import {
