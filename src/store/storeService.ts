@@ -1,0 +1,341 @@
+/**
+ * The interface of a store: how it is opened, its operations, what they tell, and the errors of each
+ * group of them.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type {
+  Closed,
+  Corrupt,
+  DoubleClose,
+  FileExists,
+  Incomplete,
+  InvalidArgument,
+  InvalidSparseRead,
+  IoFailed,
+  Locked,
+  MemoryLimit,
+  NoSpace,
+  NoSuchFile,
+  NotADirectory,
+  NotAFile,
+  PendingFlush,
+  Poisoned,
+  ReadOutOfBounds,
+  RoNotAllowed,
+  RwNotAllowed,
+  Unsupported
+} from "../bytes/errors.ts"
+import type { Extent } from "../bytes/extent.ts"
+import type { VirtualOffset } from "../bytes/offset.ts"
+
+/** What the system can say where files of the store are opened, made or renamed. */
+type FileError = IoFailed | NoSpace | NoSuchFile | NotADirectory | NotAFile
+
+/** `Unsupported`: files can't be locked here. `Incomplete`: the map of the prefix is missing. */
+export type StoreOpenError =
+  Corrupt | FileExists | Incomplete | InvalidArgument | Locked | Unsupported | FileError
+export type StoreReadError =
+  Closed | Corrupt | InvalidArgument | InvalidSparseRead | IoFailed | MemoryLimit | ReadOutOfBounds
+/** `FileError`, but for `NoSpace` and `IoFailed`, only where the append begins a new chunk. */
+export type StoreAppendError =
+  Closed | FileExists | InvalidArgument | MemoryLimit | Poisoned | RoNotAllowed | FileError
+/** What `unsafe.append` throws. */
+export type StoreUnsafeAppendError =
+  Closed | InvalidArgument | IoFailed | MemoryLimit | NoSpace | Poisoned | RoNotAllowed
+export type StoreCommitError = Closed | FileExists | Poisoned | RoNotAllowed | FileError
+export type StoreRollbackError = Closed | Poisoned | RoNotAllowed
+export type StoreRefreshError = Closed | Corrupt | Incomplete | RwNotAllowed | FileError
+export type StoreCollectError =
+  | Closed
+  | Corrupt
+  | FileExists
+  | Incomplete
+  | InvalidArgument
+  | InvalidSparseRead
+  | Locked
+  | MemoryLimit
+  | Poisoned
+  | ReadOutOfBounds
+  | RoNotAllowed
+  | Unsupported
+  | FileError
+export type StoreCheckError = Closed | IoFailed
+export type StoreBackupError = Closed | Corrupt | FileExists | Incomplete | FileError
+export type StoreCloseError = DoubleClose | IoFailed | PendingFlush
+
+/** The size from which on a chunk is followed by another, unless told otherwise: 64 MiB. */
+export const defaultChunkSize = 64 * (1 << 20)
+
+export interface StoreOptions {
+  /** The directory that is the store. */
+  readonly directory: string
+  /** Opens for reading, beside any writer. Default: false. */
+  readonly readonly?: boolean | undefined
+  /**
+   * Makes a new, empty store where there is none, and the directory with it (but not its parent).
+   * Default: false.
+   */
+  readonly create?: boolean | undefined
+  /**
+   * Bytes, at least 1, default 64 MiB: an append that would make the active chunk longer begins a
+   * new one. A record is never split, so a longer one has a chunk to itself. With hundreds of
+   * chunks the size grows, so that their list always fits the control file: it doubles with every
+   * 256 of them.
+   */
+  readonly chunkSize?: number | undefined
+  /** Bytes, default 1 MiB: with so many waiting in memory they are handed to the system. */
+  readonly autoFlushThreshold?: number | undefined
+  /** Verifies every block of 64 KiB of the prefix and of sealed chunks at its first touch. Default: false. */
+  readonly verifyReads?: boolean | undefined
+}
+
+/** The synchronous twins: same checks, same errors, thrown. They never wait. */
+export interface UnsafeStore {
+  /**
+   * As `append`, except that it never begins a new chunk, since files are made by Effects: until the
+   * next `append`, `appendAll` or `commit` all goes to the active one, however long that gets.
+   */
+  readonly append: (bytes: Uint8Array) => VirtualOffset
+  /** As `readInto`, on the caller's thread, whatever its size. */
+  readonly readInto: (offset: VirtualOffset, buffer: Uint8Array) => void
+}
+
+export interface StoreCollectProgress {
+  /** Bytes copied so far. */
+  readonly bytes: number
+  /** Bytes to copy in all. */
+  readonly total: number
+}
+
+export interface StoreCollectOptions<E = never, R = never> {
+  /**
+   * What to keep, in any order. Duplicates and overlaps are united; what lies at or beyond `upTo` is
+   * passed over, and clipped off where an extent straddles it. Every byte named must be readable.
+   */
+  readonly live: Iterable<Extent> | Stream.Stream<Extent, E, R>
+  /**
+   * Everything before this offset that is not live is forgotten; everything from it on is kept. It
+   * must be committed, and not before the last collection's.
+   */
+  readonly upTo: VirtualOffset
+  /** Checks everything and tells what would be freed, and changes nothing. Default: false. */
+  readonly dryRun?: boolean | undefined
+  /** Told after every slice of the copy, a few megabytes. */
+  readonly onProgress?: ((progress: StoreCollectProgress) => void) | undefined
+}
+
+/** The time that each step of a collection took, in milliseconds; 0 for one that a dry run leaves out. */
+export interface StoreCollectMillis {
+  /** Reading, sorting, uniting and checking the live extents. */
+  readonly gather: number
+  /** Sealing the active chunk. */
+  readonly seal: number
+  /** Copying the live bytes, verified. */
+  readonly copy: number
+  /** Making the new prefix durable. */
+  readonly promote: number
+  /** Writing the new generation into both slots of the control file, and switching over to it. */
+  readonly publish: number
+  /** Removing the files of the old generation. */
+  readonly remove: number
+  readonly total: number
+}
+
+/** What a collection has done; with `dryRun`, what it would do. */
+export interface StoreCollected {
+  readonly dryRun: boolean
+  /** The generation that the collection made. */
+  readonly generation: number
+  readonly upTo: VirtualOffset
+  /** Extents given, before they were united. */
+  readonly extentsGiven: number
+  /** Extents kept, united and clipped: the bindings of the new prefix. */
+  readonly extents: number
+  /** Bytes kept: the length of the new prefix. */
+  readonly bytesKept: number
+  /** Readable bytes before `upTo` that were not kept. */
+  readonly bytesFreed: number
+  /** Chunks whose files were removed. */
+  readonly chunksRemoved: number
+  /** The bytes of all files of the store, before and after. A dry run counts a new map as empty. */
+  readonly diskBytesBefore: number
+  readonly diskBytesAfter: number
+  readonly millis: StoreCollectMillis
+  /** The most memory that the collection held for itself: its extents, the new map, its buffers. */
+  readonly peakMemoryBytes: number
+}
+
+export interface StorePrefixStats {
+  /** Bindings in the map. */
+  readonly extents: number
+  readonly dataBytes: number
+  readonly mapBytes: number
+}
+
+export interface StoreChunkStats {
+  /** The number in the name of its file. */
+  readonly number: number
+  /** The virtual offset of its first byte. */
+  readonly offset: VirtualOffset
+  /** Its committed length in bytes. */
+  readonly length: number
+  /** Whether nothing is appended to it any more. */
+  readonly sealed: boolean
+}
+
+/** What a writer found and put right when it opened the store. */
+export interface StoreRecovery {
+  /** Bytes of the active chunk beyond its committed length, which no commit has made part of the store. */
+  readonly tornTailBytes: number
+  /** Names of files that an interrupted commit or collection left behind, now removed. */
+  readonly removed: ReadonlyArray<string>
+  /** Whether one slot of the control file was not whole, and was written anew from the other. */
+  readonly controlRepaired: boolean
+}
+
+export interface StoreStats {
+  readonly directory: string
+  readonly readonly: boolean
+  /** How many collections the store has seen. */
+  readonly generation: number
+  /** How many times control was written: rises with every commit, split and collection. */
+  readonly sequence: number
+  /** Where the next append goes; read-only: as `committedEnd`. */
+  readonly end: VirtualOffset
+  /** The end of what survives a power cut. */
+  readonly committedEnd: VirtualOffset
+  /** The last collection's `upTo`: from here on everything is readable. */
+  readonly suffixStart: VirtualOffset
+  /** Undefined before the first collection. */
+  readonly prefix: StorePrefixStats | undefined
+  /** As committed, ascending. The last one is active. */
+  readonly chunks: ReadonlyArray<StoreChunkStats>
+  /** Committed bytes of all files, control and checksums included. */
+  readonly diskBytes: number
+  /** Undefined in a read-only store. */
+  readonly recovery: StoreRecovery | undefined
+}
+
+export type StoreDamageKind =
+  /** A slot of the control file that should hold a record and does not. */
+  | "control"
+  /** A file that is missing or shorter than control says, or is not what control says. */
+  | "file"
+  /** The checksums of a sealed chunk. */
+  | "sums"
+  /** The bytes of a sealed chunk. */
+  | "chunk"
+  /** The map of the prefix. */
+  | "map"
+  /** The data of the prefix. */
+  | "prefix"
+
+/** The first place where one kind of damage was found. */
+export interface StoreDamage {
+  readonly kind: StoreDamageKind
+  readonly path: string
+  /** The offset in that file. */
+  readonly offset: number
+  readonly reason: string
+}
+
+export interface StoreChecked {
+  /** Empty when all is well; else the first damage of each kind that was found. */
+  readonly damage: ReadonlyArray<StoreDamage>
+  /** Bytes whose checksums were verified. */
+  readonly verifiedBytes: number
+  /** Committed bytes of the active chunk, which have no checksums before it is sealed. */
+  readonly unverifiedBytes: number
+  /** Extents of the prefix's map that were checked. */
+  readonly extents: number
+}
+
+export interface StoreBackedUp {
+  readonly directory: string
+  readonly generation: number
+  /** Where the copy ends: everything committed before. */
+  readonly committedEnd: VirtualOffset
+  readonly files: number
+  readonly bytes: number
+}
+
+/**
+ * An open store. Offsets and lengths are bytes, integers from 0 to 2^53-1. Operations of any number
+ * of fibers may overlap.
+ */
+export interface StoreService {
+  readonly directory: string
+  readonly readonly: boolean
+  /** Where the next append goes; read-only: as `committedEnd`. No I/O. */
+  readonly end: () => VirtualOffset
+  /** The end of what survives a power cut, as far as this instance knows. No I/O. */
+  readonly committedEnd: () => VirtualOffset
+  /**
+   * Copies `bytes` to the end and gives the offset of the first, for ever. It is readable here at
+   * once, elsewhere and after a crash once it is committed. An append that fails has appended
+   * nothing.
+   */
+  readonly append: (bytes: Uint8Array) => Effect.Effect<VirtualOffset, StoreAppendError>
+  /**
+   * Appends many records back to back and gives the offset of the first (of none: the end). All are
+   * appended or none.
+   */
+  readonly appendAll: (records: Iterable<Uint8Array>) => Effect.Effect<VirtualOffset, StoreAppendError>
+  /**
+   * The `length` bytes at `offset`, from the prefix, the chunks and what is not flushed yet. Where
+   * the first byte was collected it is `InvalidSparseRead`; where the run that begins there is
+   * shorter, or the store ends, `ReadOutOfBounds` with its end. A read of 0 bytes succeeds
+   * everywhere up to the end.
+   */
+  readonly read: (offset: VirtualOffset, length: number) => Effect.Effect<Uint8Array, StoreReadError>
+  /** As `read`, into a buffer of the caller's, all of which is filled. */
+  readonly readInto: (offset: VirtualOffset, buffer: Uint8Array) => Effect.Effect<void, StoreReadError>
+  /** Reads many ranges at once, all or none: `lengths[i]` bytes at `offsets[i]`. */
+  readonly readMany: (
+    offsets: ArrayLike<VirtualOffset>,
+    lengths: ArrayLike<number>
+  ) => Effect.Effect<Array<Uint8Array>, StoreReadError>
+  /**
+   * Makes everything appended before it survive a power cut. Fibers that commit at the same time
+   * share the fsyncs; interrupting one that waits disturbs no other. After a failed fsync the store
+   * is `Poisoned`: what the device holds is unknown, and only opening anew tells.
+   */
+  readonly commit: Effect.Effect<void, StoreCommitError>
+  /** Forgets what was appended since the last commit. */
+  readonly rollback: Effect.Effect<void, StoreRollbackError>
+  /** Read-only: moves forward to what is committed now. Never backwards. */
+  readonly refresh: Effect.Effect<void, StoreRefreshError>
+  /** Commits, and begins a new chunk unless the active one is empty. */
+  readonly split: Effect.Effect<void, StoreCommitError>
+  /**
+   * Keeps the live extents before `upTo`, forgets everything else there, and frees the disk of every
+   * chunk that lies wholly before it. Appends, commits and reads go on meanwhile; a second one at
+   * the same time is `Locked`. Interrupted or failed, it leaves the store as it was, except that the
+   * active chunk may have been sealed. What it copies is verified against its checksums: `Corrupt`.
+   * Takes 16 bytes of memory an extent given, and 8 an extent kept.
+   */
+  readonly collect: <E = never, R = never>(
+    options: StoreCollectOptions<E, R>
+  ) => Effect.Effect<StoreCollected, StoreCollectError | E, R>
+  /**
+   * What can be read, ascending: the extents of the prefix as they are bound, then the suffix as
+   * one. Each step looks at the store as it is then. Synchronous; throws `Closed`, `Corrupt`.
+   */
+  readonly extents: () => IterableIterator<Extent>
+  /** No I/O. */
+  readonly stats: () => StoreStats
+  /** Verifies every checksum and invariant of the committed state. Reads all of it. */
+  readonly check: () => Effect.Effect<StoreChecked, StoreCheckError>
+  /**
+   * Writes a copy of the committed state into `directory`, which must be missing or empty, verified
+   * on the way. It opens as a store of its own.
+   */
+  readonly backup: (directory: string) => Effect.Effect<StoreBackedUp, StoreBackupError>
+  /**
+   * Closes and unlocks, ending a collection that is under way (`Closed`). With uncommitted bytes it
+   * is `PendingFlush`, and the store stays open: commit or roll back first.
+   */
+  readonly close: Effect.Effect<void, StoreCloseError>
+  readonly unsafe: UnsafeStore
+}
