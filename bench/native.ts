@@ -33,6 +33,13 @@ export interface Native {
   readonly offmapDrop: (image: Pointer, count: number) => void
   readonly offmapStream: (...args: OffmapArguments) => number
   readonly appendRecords: (fd: number, records: Uint8Array, count: number) => number
+  readonly commitRecords: (
+    data: number,
+    control: number,
+    records: Uint8Array,
+    commits: number,
+    each: number
+  ) => number
   readonly readEach: (
     fd: number,
     offsets: Float64Array,
@@ -78,6 +85,7 @@ const signatures: { readonly [Name in keyof Native]: string } = {
   offmapDrop: "void offmap_drop(void *, double)",
   offmapStream: "int offmap_stream(int, void *, void *, void *, double, double)",
   appendRecords: "int append_records(int, void *, double)",
+  commitRecords: "int commit_records(int, int, void *, double, double)",
   readEach: "int read_each(int, void *, double, void *, double)",
   copyLive: "void *copy_live(int, int, void *, void *, double, double)",
   copyCount: "double copy_count(void *)",

@@ -3,12 +3,11 @@ import { spawnSync } from "node:child_process"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { repository } from "./native.ts"
-
-const packages = ["lmdb", "better-sqlite3", "classic-level"]
+import { peerNames } from "./peerStores.ts"
 
 const missing = (): string | undefined => {
   const require = createRequire(path.join(repository, "bench", "package.json"))
-  for (const name of packages) {
+  for (const name of peerNames) {
     try {
       require(name)
     } catch (cause) {

@@ -1,9 +1,11 @@
 /** The runs that make a bench, in order, and the names by which `--only` picks them. */
 import type { JobName } from "./cases/jobs.ts"
+import type { StoreAppendInput } from "./cases/storeAppend.ts"
 import { allGaps } from "./extents.ts"
+import { peerNames } from "./peerStores.ts"
 
 export interface Run {
-  /** What `--only` is compared with. */
+  /** What `--only` is compared with: all of it, or what stands before its first hyphen. */
   readonly name: string
   readonly job: JobName
   readonly input?: unknown
@@ -28,12 +30,42 @@ export const planRuns = ({ only, peers, quick }: PlanOptions): ReadonlyArray<Run
     { name: "read", job: "read" },
     { name: "copy", job: "copy" }
   )
+  const beside = { peers: peers ? peerNames : [] }
+  const appends = (name: string, commits: StoreAppendInput["commits"]): Run => ({
+    name,
+    job: "storeAppend",
+    input: { ...beside, commits } satisfies StoreAppendInput
+  })
+  runs.push(
+    appends("store-commit-1", "one"),
+    appends("store-commit-1000", "thousand"),
+    appends("store-append", "none"),
+    { name: "store-read", job: "storeRead", input: beside },
+    { name: "store-collect", job: "storeCollect" },
+    { name: "store-collect-busy", job: "storeCollectBusy" }
+  )
   if (peers) {
     const [few, many] = quick ? [100_000, 200_000] : [1_000_000, 10_000_000]
     runs.push({ name: "peers", job: "peers", input: { count: few, lmdbOnly: false } })
     runs.push({ name: "peers", job: "peers", input: { count: many, lmdbOnly: true } })
   }
-  return only === undefined ? runs : runs.filter(({ name }) => name === only)
+  return only === undefined ? runs : runs.filter(({ name }) => name === only || name.split("-")[0] === only)
 }
 
-export const runNames = ["translate", "size", "open", "build", "append", "read", "copy", "peers"] as const
+export const runNames = [
+  "translate",
+  "size",
+  "open",
+  "build",
+  "append",
+  "read",
+  "copy",
+  "store",
+  "store-commit-1",
+  "store-commit-1000",
+  "store-append",
+  "store-read",
+  "store-collect",
+  "store-collect-busy",
+  "peers"
+] as const

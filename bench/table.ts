@@ -7,7 +7,8 @@ const number = (value: number): string =>
 
 const goalText = ({ goal }: Row): string => {
   if (goal === undefined) return ""
-  return goal.of === "ratio" ? `<= ${goal.most} x ${goal.to ?? "C"}` : `<= ${goal.most}`
+  const most = Number(goal.most.toPrecision(3))
+  return goal.of === "ratio" ? `<= ${most} x ${goal.to ?? "C"}` : `<= ${most}`
 }
 
 const verdict = (row: Row): string => {

@@ -24,3 +24,6 @@ export { SparseFileReader } from "./file/SparseFileReader.ts"
 export type * from "./file/SparseFileReader.ts"
 export { SparseFileWriter } from "./file/SparseFileWriter.ts"
 export type * from "./file/SparseFileWriter.ts"
+
+export { Store } from "./store/Store.ts"
+export type * from "./store/Store.ts"

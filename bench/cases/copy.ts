@@ -30,11 +30,12 @@ interface Copied {
   readonly durable: number
 }
 
-const copyOurs = Effect.fnUntraced(function* (source: Source, target: string) {
+/** Copies with `appendExtents`, and closes. */
+export const copyOurs = Effect.fnUntraced(function* (source: Source, target: string, maxGap: number) {
   const io = yield* Io
   const start = performance.now()
   const file = yield* io.open(source.path, { readonly: true })
-  const writer = yield* SparseFile.create(target, { maxGap: maxGapBytes })
+  const writer = yield* SparseFile.create(target, { maxGap })
   yield* writer.appendExtents(file, source.live)
   const written = performance.now() - start
   yield* writer.close
@@ -95,7 +96,8 @@ const checkCopies = Effect.fnUntraced(function* (target: string, other: string, 
   expectSame("the checksums", new Uint8Array(sums), new Uint8Array(c.sums.buffer))
 }, Effect.scoped)
 
-const remove = (target: string): void => {
+/** Removes the sparse file at `target`, finished or not. */
+export const removeSparse = (target: string): void => {
   for (const end of ["", ".map", ".tmp", ".map.tmp"]) fs.rmSync(target + end, { force: true })
 }
 
@@ -104,7 +106,11 @@ export const copyAloneCase = Effect.fnUntraced(function* (
   settings: Settings,
   place: { readonly path: string; readonly bytes: number }
 ) {
-  yield* copyOurs(describeSource(place.path, place.bytes), path.join(settings.directory, "alone"))
+  yield* copyOurs(
+    describeSource(place.path, place.bytes),
+    path.join(settings.directory, "alone"),
+    maxGapBytes
+  )
 })
 
 export const copyCase = Effect.fnUntraced(function* (settings: Settings) {
@@ -112,14 +118,15 @@ export const copyCase = Effect.fnUntraced(function* (settings: Settings) {
   const ours = path.join(settings.directory, "ours")
   const c = path.join(settings.directory, "c")
   const native = loadNative()
-  const runOurs = () => Effect.runPromise(copyOurs(source, ours).pipe(Effect.provide(IoNode.layer)))
+  const runOurs = () =>
+    Effect.runPromise(copyOurs(source, ours, maxGapBytes).pipe(Effect.provide(IoNode.layer)))
 
   if (typeof native !== "string") {
     yield* Effect.promise(runOurs)
     const copied = copyInC(native, source, c)
     yield* checkCopies(ours, c, copied)
-    remove(ours)
-    remove(c)
+    removeSparse(ours)
+    removeSparse(c)
   }
   const durable = { ours: new Map<number, number>(), c: new Map<number, number>() }
   const gigabyte = (millis: number): number => (millis * 1e9) / source.liveBytes
@@ -129,7 +136,7 @@ export const copyCase = Effect.fnUntraced(function* (settings: Settings) {
       goal: { most: 1, of: "ratio", to: "C" },
       run: async (round) => {
         const copied = await runOurs()
-        remove(ours)
+        removeSparse(ours)
         durable.ours.set(round, gigabyte(copied.durable))
         return gigabyte(copied.written)
       }
@@ -141,7 +148,7 @@ export const copyCase = Effect.fnUntraced(function* (settings: Settings) {
       note: "read ahead, gather, checksum, large writes",
       run: (round) => {
         const copied = copyInC(native, source, c)
-        remove(c)
+        removeSparse(c)
         durable.c.set(round, gigabyte(copied.durable))
         return gigabyte(copied.written)
       }

@@ -6,6 +6,10 @@ import { openCase, openOnceCase } from "./open.ts"
 import { peersCase } from "./peers.ts"
 import { readCase } from "./read.ts"
 import { sizeCase } from "./size.ts"
+import { storeAppendCase } from "./storeAppend.ts"
+import { storeCollectCase } from "./storeCollect.ts"
+import { storeCollectBusyCase } from "./storeCollectBusy.ts"
+import { storeReadCase } from "./storeRead.ts"
 import { translateCase } from "./translate.ts"
 
 export const jobs = {
@@ -19,6 +23,10 @@ export const jobs = {
   peers: peersCase,
   read: readCase,
   size: sizeCase,
+  storeAppend: storeAppendCase,
+  storeCollect: storeCollectCase,
+  storeCollectBusy: storeCollectBusyCase,
+  storeRead: storeReadCase,
   translate: translateCase
 }
 

@@ -4,21 +4,18 @@
  * answers for any byte of an extent as well. They do more than this; the figures say what it costs.
  */
 import * as Effect from "effect/Effect"
-import { createRequire } from "node:module"
 import path from "node:path"
 import { Offmap } from "../../src/file/Offmap.ts"
 import type { Offmap as OffmapTag } from "../../src/file/Offmap.ts"
 import { expectSame } from "../expect.ts"
 import { extentArrays } from "../extents.ts"
 import type { ExtentArrays } from "../extents.ts"
-import { repository } from "../native.ts"
+import { openLevel, openLmdb, openSqlite, writeLevelKey } from "../peerStores.ts"
 import { makeRandom } from "../random.ts"
 import { compare, nanosEach } from "../rounds.ts"
 import type { Side } from "../rounds.ts"
 import type { Settings } from "../settings.ts"
 import { writeMapFile } from "./mapFile.ts"
-
-const require = createRequire(path.join(repository, "bench", "package.json"))
 
 /** A store that holds the bindings: the physical offset under each start. */
 interface Peer {
@@ -46,16 +43,8 @@ const insert = (
   }
 }
 
-interface LmdbStore {
-  readonly putSync: (key: number, value: Buffer) => unknown
-  readonly transactionSync: (work: () => void) => unknown
-  readonly getBinaryFast: (key: number) => Buffer
-  readonly close: () => Promise<void>
-}
-
 const lmdb: Make = async (directory, bindings) => {
-  const { open } = require("lmdb") as { open: (options: object) => LmdbStore }
-  const store = open({ path: path.join(directory, "lmdb"), encoding: "binary", noSync: true })
+  const store = openLmdb(path.join(directory, "lmdb"), { noSync: true })
   const value = Buffer.alloc(8)
   insert(
     bindings,
@@ -74,36 +63,14 @@ const lmdb: Make = async (directory, bindings) => {
   }
 }
 
-interface LevelBatch {
-  readonly put: (key: Buffer, value: Buffer) => LevelBatch
-  readonly write: () => Promise<void>
-}
-interface LevelStore {
-  readonly open: () => Promise<void>
-  readonly batch: () => LevelBatch
-  readonly getSync: (key: Buffer) => Buffer
-  readonly close: () => Promise<void>
-}
-
 const level: Make = async (directory, { count, physicals, virtuals }) => {
-  const { ClassicLevel } = require("classic-level") as {
-    ClassicLevel: new (location: string, options: object) => LevelStore
-  }
-  const buffers = { keyEncoding: "buffer", valueEncoding: "buffer" }
-  const store = new ClassicLevel(path.join(directory, "level"), buffers)
-  await store.open()
-  const key = (virtual: number): Buffer => {
-    const bytes = Buffer.allocUnsafe(8)
-    bytes.writeUInt32BE(Math.floor(virtual / 2 ** 32))
-    bytes.writeUInt32BE(virtual >>> 0, 4)
-    return bytes
-  }
+  const store = await openLevel(path.join(directory, "level"))
   for (let from = 0; from < count; from += insertedAtOnce) {
     const batch = store.batch()
     for (let i = from; i < Math.min(count, from + insertedAtOnce); i++) {
       const value = Buffer.allocUnsafe(8)
       value.writeDoubleLE(physicals[i])
-      batch.put(key(virtuals[i]), value)
+      batch.put(writeLevelKey(Buffer.allocUnsafe(8), virtuals[i]), value)
     }
     await batch.write()
   }
@@ -112,30 +79,15 @@ const level: Make = async (directory, { count, physicals, virtuals }) => {
     name: "classic-level",
     lookup: (keys, out) => {
       for (let i = 0; i < keys.length; i++) {
-        sought.writeUInt32BE(Math.floor(keys[i] / 2 ** 32))
-        sought.writeUInt32BE(keys[i] >>> 0, 4)
-        out[i] = store.getSync(sought).readDoubleLE(0)
+        out[i] = store.getSync(writeLevelKey(sought, keys[i])).readDoubleLE(0)
       }
     },
     close: () => store.close()
   }
 }
 
-interface SqliteStatement {
-  readonly run: (...values: ReadonlyArray<number>) => unknown
-  readonly pluck: () => { readonly get: (key: number) => number }
-}
-interface SqliteStore {
-  readonly pragma: (text: string) => unknown
-  readonly exec: (sql: string) => unknown
-  readonly prepare: (sql: string) => SqliteStatement
-  readonly transaction: (work: () => void) => () => void
-  readonly close: () => unknown
-}
-
 const sqlite: Make = async (directory, bindings) => {
-  const Database = require("better-sqlite3") as new (file: string) => SqliteStore
-  const store = new Database(path.join(directory, "sqlite"))
+  const store = openSqlite(path.join(directory, "sqlite"))
   store.pragma("journal_mode = OFF")
   store.pragma("synchronous = OFF")
   store.pragma("mmap_size = 1073741824")
@@ -146,7 +98,7 @@ const sqlite: Make = async (directory, bindings) => {
     (work) => store.transaction(work)(),
     (virtual, physical) => put.run(virtual, physical)
   )
-  const find = store.prepare("SELECT physical FROM bindings WHERE virtual = ?").pluck()
+  const find = store.prepare<number>("SELECT physical FROM bindings WHERE virtual = ?").pluck()
   return {
     name: "better-sqlite3",
     lookup: (keys, out) => {

@@ -8,7 +8,7 @@
 import type { Extent } from "./extent.ts"
 import { sortedOrder } from "./sortedOrder.ts"
 
-const pageBits = 17
+const pageBits = 15
 const pageMask = (1 << pageBits) - 1
 
 /** The extents of a page. A list of no more is sorted without copying its offsets. */

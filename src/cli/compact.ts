@@ -14,7 +14,7 @@ import type { AppendedExtents } from "../file/SparseFileWriter.ts"
 import { Io } from "../io/Io.ts"
 import { count, counted, duration, exactSize, savings, table } from "./figures.ts"
 import { mustBeFree, mustDiffer } from "./filePlaces.ts"
-import { bytesFlag, jsonFlag, pathArgument, pathFlag } from "./flags.ts"
+import { bytesFlag, dryRunFlag, jsonFlag, liveFlag, pathArgument, pathFlag } from "./flags.ts"
 import { readLiveList } from "./liveList.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
@@ -25,10 +25,7 @@ export const compact = Command.make(
   "compact",
   {
     source: pathArgument("SOURCE").pipe(Argument.withDescription("the file to collect; it is only read")),
-    live: pathFlag("live").pipe(
-      Flag.withMetavar("FILE"),
-      Flag.withDescription("the live list, one `offset length` a line; - is standard input")
-    ),
+    live: liveFlag,
     out: pathFlag("out").pipe(
       Flag.withMetavar("PATH"),
       Flag.withDescription("the sparse file to create: PATH and PATH.map")
@@ -39,10 +36,7 @@ export const compact = Command.make(
         `keep gaps of up to N bytes where that saves a map entry (default ${defaultMaxGap})`
       )
     ),
-    dryRun: Flag.Boolean("dry-run").pipe(
-      Flag.withDefault(false),
-      Flag.withDescription("say what would be kept, and write nothing")
-    ),
+    dryRun: dryRunFlag("say what would be kept, and write nothing"),
     json: jsonFlag
   },
   (input) => Effect.scoped(run(input))
@@ -86,7 +80,7 @@ const run = Effect.fnUntraced(function* (input: Input) {
   if (!dryRun) {
     const writer = yield* SparseFile.create(out, { maxGap })
     const total = kept.bytes
-    kept = yield* withProgress(writer.appendExtents(file, list.extents), {
+    kept = yield* withProgress(writer.appendExtents(file, list.extents.extents), {
       label: "compacting",
       progress: () => ({ bytes: writer.currentOffset(), total }),
       quiet: json

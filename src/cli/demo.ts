@@ -14,8 +14,8 @@ import { SparseFile } from "../file/SparseFile.ts"
 import { Io } from "../io/Io.ts"
 import { DemoFailed } from "./errors.ts"
 import { count, counted, duration, share, size, table } from "./figures.ts"
-import { figuresOf, inspectFile } from "./inspection.ts"
 import { print } from "./output.ts"
+import { inspectSparse } from "./sparseInspection.ts"
 
 const logBytes = 48 << 20
 const longestRecordBytes = 4096
@@ -68,8 +68,8 @@ const run = Effect.gen(function* () {
     ""
   )
 
-  const inspection = yield* inspectFile(out, Math.min(120, process.stdout.columns ?? 80))
-  yield* print(...table(figuresOf(inspection)), "", ...inspection.picture)
+  const inspection = yield* inspectSparse(out, Math.min(120, process.stdout.columns ?? 80))
+  yield* print(...table(inspection.figures), "", ...inspection.picture)
 })
 
 /** mulberry32: small, and good enough to draw a picture from. */

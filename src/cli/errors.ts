@@ -64,6 +64,42 @@ export class NotSparse extends Data.TaggedError("NotSparse")<{
   }
 }
 
+/** A directory was given as a store, and is none. */
+export class NotAStore extends Data.TaggedError("NotAStore")<{ readonly path: string }> {
+  override get message(): string {
+    return `${this.path} is not a store: there is no store.control in it`
+  }
+}
+
+/** A store was to be made where one is already. */
+export class StoreExists extends Data.TaggedError("StoreExists")<{ readonly path: string }> {
+  override get message(): string {
+    return `${this.path} is a store already: nothing was changed`
+  }
+}
+
+/** A check of a store found damage, `places` kinds of it. */
+export class StoreDamaged extends Data.TaggedError("StoreDamaged")<{
+  readonly path: string
+  readonly places: number
+  readonly first: string
+}> {
+  override get message(): string {
+    const others = this.places === 1 ? "" : `, and ${this.places - 1} more`
+    return `the store ${this.path} is damaged: ${this.first}${others}`
+  }
+}
+
+/** A flag was given with a store that only sparse files have a use for. */
+export class NotForStores extends Data.TaggedError("NotForStores")<{
+  readonly path: string
+  readonly flag: string
+}> {
+  override get message(): string {
+    return `--${this.flag} is for sparse files, and ${this.path} is a directory`
+  }
+}
+
 /** Something that should hold by construction did not: the demonstration found a wrong byte. */
 export class DemoFailed extends Data.TaggedError("DemoFailed")<{ readonly reason: string }> {
   override get message(): string {

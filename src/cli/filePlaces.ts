@@ -7,6 +7,7 @@
 import fs from "node:fs"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { FileExists, type IoFailed, NoSuchFile, NotADirectory } from "../bytes/errors.ts"
 import { Io } from "../io/Io.ts"
 import { SameFile } from "./errors.ts"
@@ -37,6 +38,10 @@ export const mustBeDirectory = (path: string): Effect.Effect<void, NoSuchFile | 
       return code === "ENOTDIR" ? Effect.fail(new NotADirectory({ path })) : Effect.void
     }
   })
+
+/** Whether a directory is at `path`, by whatever way. */
+export const isDirectory = (path: string): Effect.Effect<boolean> =>
+  Effect.map(Effect.option(mustBeDirectory(path)), Option.isSome)
 
 /** Fails with `SameFile` where `path` names the very file that `other` does, by whatever way. */
 export const mustDiffer = (options: {

@@ -29,6 +29,7 @@ const notEmpty = (path: string): string => {
   return path
 }
 const pathExpected = (): string => "the path of a file is expected"
+const directoryExpected = (): string => "the path of a directory is expected"
 
 /** A path. The empty one, which a script's unset variable gives, is a wrong call. */
 export const pathFlag = (name: string): Flag.Flag<string> =>
@@ -37,3 +38,20 @@ export const pathFlag = (name: string): Flag.Flag<string> =>
 /** A path, as `pathFlag`. */
 export const pathArgument = (name: string): Argument.Argument<string> =>
   Argument.String(name).pipe(Argument.mapTryCatch(notEmpty, pathExpected))
+
+/** The path of a directory, as `pathFlag`. */
+export const directoryFlag = (name: string): Flag.Flag<string> =>
+  Flag.String(name).pipe(Flag.mapTryCatch(notEmpty, directoryExpected))
+
+/** The path of a directory, as `pathFlag`. */
+export const directoryArgument = (name: string): Argument.Argument<string> =>
+  Argument.String(name).pipe(Argument.mapTryCatch(notEmpty, directoryExpected))
+
+export const liveFlag: Flag.Flag<string> = pathFlag("live").pipe(
+  Flag.withMetavar("FILE"),
+  Flag.withDescription("the live list, one `offset length` a line; - is standard input")
+)
+
+/** A trial run, which `description` describes. */
+export const dryRunFlag = (description: string): Flag.Flag<boolean> =>
+  Flag.Boolean("dry-run").pipe(Flag.withDefault(false), Flag.withDescription(description))

@@ -1,5 +1,5 @@
 /**
- * `lacuna inspect`: what a sparse file holds, in figures and in a picture.
+ * `lacuna inspect`: what a sparse file or a store holds, in figures and in a picture.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,16 +8,17 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Io } from "../io/Io.ts"
 import { table } from "./figures.ts"
-import { mustBeFree } from "./filePlaces.ts"
+import { isDirectory, mustBeFree } from "./filePlaces.ts"
 import { jsonFlag, pathArgument, pathFlag } from "./flags.ts"
-import { figuresOf, type Inspection, inspectFile, savedBytes } from "./inspection.ts"
 import { print, printJson } from "./output.ts"
 import { page } from "./page.ts"
+import { inspectSparse } from "./sparseInspection.ts"
+import { inspectStore } from "./storeInspection.ts"
 
 export const inspect = Command.make(
   "inspect",
   {
-    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file")),
+    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file, or the directory of a store")),
     json: jsonFlag,
     html: pathFlag("html").pipe(
       Flag.withMetavar("FILE"),
@@ -27,8 +28,8 @@ export const inspect = Command.make(
   },
   (input) => Effect.scoped(run(input))
 ).pipe(
-  Command.withDescription("Show what a sparse file holds, and where in the old address space it lies."),
-  Command.withShortDescription("show figures and a picture of a sparse file"),
+  Command.withDescription("Show what a sparse file or a store holds, and where in virtual space it lies."),
+  Command.withShortDescription("show figures and a picture of a sparse file or a store"),
   Command.withExamples([{ command: "lacuna inspect events.sparse" }])
 )
 
@@ -39,7 +40,10 @@ const run = Effect.fnUntraced(function* (input: {
 }) {
   const { html, json, path } = input
   if (Option.isSome(html)) yield* mustBeFree(html.value)
-  const inspection = yield* inspectFile(path, Math.min(160, process.stdout.columns ?? 80))
+  const width = Math.min(160, process.stdout.columns ?? 80)
+  const inspection = yield* (yield* isDirectory(path))
+    ? inspectStore(path, width)
+    : inspectSparse(path, width)
   if (Option.isSome(html)) {
     const io = yield* Io
     const file = yield* io.create(html.value, { overwrite: false })
@@ -47,26 +51,6 @@ const run = Effect.fnUntraced(function* (input: {
       .writeAt(0, new TextEncoder().encode(page(inspection)))
       .pipe(Effect.onError(() => Effect.ignore(io.remove(html.value)))) // no half of a page
   }
-  yield* json ? printJson(jsonOf(inspection)) : print(...linesOf(inspection))
+  const { figures, picture } = inspection
+  yield* json ? printJson(inspection.json) : print(...table(figures), "", ...picture)
 })
-
-const linesOf = (inspection: Inspection): ReadonlyArray<string> => [
-  ...table(figuresOf(inspection)),
-  "",
-  ...inspection.picture
-]
-
-const jsonOf = (inspection: Inspection): object => {
-  const { dataBytes, mapBytes, path, totals } = inspection
-  return {
-    path,
-    extents: totals.extents,
-    liveBytes: totals.bytes,
-    virtualSpan: totals.end,
-    dataBytes,
-    mapBytes,
-    mapBytesPerExtent: totals.extents === 0 ? null : mapBytes / totals.extents,
-    savedBytes: savedBytes(inspection),
-    largestHoles: totals.holes
-  }
-}

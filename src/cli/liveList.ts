@@ -5,14 +5,15 @@
  * extents keep nothing: they are dropped and counted. Anything else that is not an extent of the
  * source ends the reading with the number of its line.
  */
-import fs from "node:fs"
-import { Socket } from "node:net"
-import type { Readable } from "node:stream"
-import { promisify } from "node:util"
 import * as Effect from "effect/Effect"
-import { IoFailed, NoSuchFile, NotAFile } from "../bytes/errors.ts"
-import { BadLiveList } from "./errors.ts"
-import { extentRuns, type UnitedExtents } from "./extentRuns.ts"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Extent } from "../bytes/extent.ts"
+import { extentRuns, type UnitedExtents } from "../bytes/extentRuns.ts"
+import { attempt } from "../io/attempt.ts"
+import type { BadLiveList } from "./errors.ts"
+import { type InputError, openInput } from "./input.ts"
 import { liveListParser } from "./liveListParser.ts"
 
 export interface LiveList {
@@ -23,56 +24,79 @@ export interface LiveList {
   readonly extents: UnitedExtents
 }
 
-export type LiveListError = BadLiveList | IoFailed | NoSuchFile | NotAFile
+export interface LiveListStream {
+  /** As the lines come, for whoever unites them; to be run once. */
+  readonly extents: Stream.Stream<Extent, LiveListError>
+  /** As `LiveList` has it, of the lines read so far. */
+  readonly given: () => number
+  readonly empty: () => number
+}
 
-const pieceBytes = 1 << 18
+export type LiveListError = BadLiveList | InputError
 
 /**
  * Reads the live list at `path` (`-` is standard input) for a source of `sourceBytes`. Memory is 16
  * bytes a line, and the same again for each united extent.
  */
 export const readLiveList = (path: string, sourceBytes: number): Effect.Effect<LiveList, LiveListError> =>
-  Effect.tryPromise({
-    try: (signal) => gather(path, sourceBytes, signal),
-    catch: (cause) => (cause instanceof BadLiveList ? cause : fromSystem(path, cause))
+  Effect.gen(function* () {
+    const runs = extentRuns()
+    const list = yield* openList(path, { source: "source", sourceBytes, onExtent: runs.add })
+    while (yield* list.advance);
+    return { given: list.given(), empty: list.empty(), extents: runs.unite() }
+  }).pipe(Effect.scoped)
+
+/** The live list at `path` for a store that ends at `storeEnd`, a piece of it in memory at a time. */
+export const streamLiveList = (
+  path: string,
+  storeEnd: number
+): Effect.Effect<LiveListStream, InputError, Scope.Scope> =>
+  Effect.gen(function* () {
+    let parsed: Array<Extent> = []
+    const onExtent = (offset: number, length: number): void => void parsed.push({ offset, length })
+    const list = yield* openList(path, { source: "store", sourceBytes: storeEnd, onExtent })
+    const extents = Stream.paginate(undefined, () =>
+      Effect.map(list.advance, (more) => {
+        const page = parsed
+        parsed = []
+        return [page, more ? Option.some(undefined) : Option.none()] as const
+      })
+    )
+    return { extents, given: list.given, empty: list.empty }
   })
 
-const gather = async (path: string, sourceBytes: number, signal: AbortSignal): Promise<LiveList> => {
-  const runs = extentRuns()
-  let given = 0
-  let empty = 0
-  const parser = liveListParser({
-    name: path === "-" ? "standard input" : path,
-    sourceBytes,
-    onExtent: (offset, length) => {
-      given++
-      if (length === 0) empty++
-      else runs.add(offset, length)
-    }
-  })
-  const input = await openList(path)
-  const stop = (): void => void input.destroy()
-  signal.addEventListener("abort", stop)
-  try {
-    for await (const piece of input) parser.push(piece)
-    parser.end()
-  } finally {
-    input.destroy()
-    signal.removeEventListener("abort", stop)
+interface OpenList {
+  /** Parses the next piece, and says whether there was one. */
+  readonly advance: Effect.Effect<boolean, LiveListError>
+  readonly given: () => number
+  readonly empty: () => number
+}
+
+const openList = (
+  path: string,
+  options: {
+    readonly source: string
+    readonly sourceBytes: number
+    readonly onExtent: (offset: number, length: number) => void
   }
-  return { given, empty, extents: runs.unite() }
-}
-
-/** Not through Io: a list may well be a pipe, which Io, made for regular files, refuses. */
-const openList = async (path: string): Promise<Readable> => {
-  if (path === "-") return process.stdin
-  if (!fs.statSync(path).isFIFO()) return fs.createReadStream(path, { highWaterMark: pieceBytes })
-  // As a socket, since a file's read would wait for the writer where no interrupt reaches it.
-  return new Socket({ fd: await promisify(fs.open)(path, "r"), readable: true, writable: false })
-}
-
-const fromSystem = (path: string, cause: unknown): IoFailed | NoSuchFile | NotAFile => {
-  const { code = "UNKNOWN", syscall = "read" } = cause as NodeJS.ErrnoException
-  if (code === "ENOENT" || code === "ENOTDIR") return new NoSuchFile({ path })
-  return code === "EISDIR" ? new NotAFile({ path }) : new IoFailed({ syscall, path, code, cause })
-}
+): Effect.Effect<OpenList, InputError, Scope.Scope> =>
+  Effect.map(openInput(path), ({ name, next }) => {
+    let given = 0
+    let empty = 0
+    const parser = liveListParser({
+      ...options,
+      name,
+      onExtent: (offset, length) => {
+        given++
+        if (length === 0) empty++
+        else options.onExtent(offset, length)
+      }
+    })
+    const parse = (piece: Uint8Array | undefined): boolean => {
+      if (piece === undefined) parser.end()
+      else parser.push(piece)
+      return piece !== undefined
+    }
+    const advance = Effect.flatMap(next, (piece) => attempt<boolean, BadLiveList>(() => parse(piece)))
+    return { advance, given: () => given, empty: () => empty }
+  })

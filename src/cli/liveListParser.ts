@@ -9,6 +9,7 @@
  * the line is wrong. Nothing is kept of a line but its numbers and, where a piece ends within it,
  * its first bytes for a message. It does not sort, unite or store.
  */
+import type { Extent } from "../bytes/extent.ts"
 import { BadLiveList } from "./errors.ts"
 
 export interface LiveListParser {
@@ -41,14 +42,16 @@ const quotedBytes = 40
 
 /**
  * A parser of the list called `name` in messages. `onExtent` hears of every line that holds an
- * extent, zero-length ones included; extents must lie within `sourceBytes`.
+ * extent, zero-length ones included; extents must lie within the `sourceBytes` of what messages call
+ * `source`.
  */
 export const liveListParser = (options: {
   readonly name: string
+  readonly source: string
   readonly sourceBytes: number
   readonly onExtent: (offset: number, length: number) => void
 }): LiveListParser => {
-  const { name, sourceBytes, onExtent } = options
+  const { name, source, sourceBytes, onExtent } = options
   let state = beforeOffset
   let line = 1
   let offset = 0
@@ -64,7 +67,10 @@ export const liveListParser = (options: {
   }
 
   const fail = (): never => {
-    const reason = numbersFit ? wordsFault(quote(head)) : rangeFault(quote(head), offset, length, sourceBytes)
+    const quoted = quote(head)
+    const reason = numbersFit
+      ? wordsFault(quoted)
+      : rangeFault(quoted, { offset, length }, `the ${source}'s end at ${sourceBytes}`)
     throw new BadLiveList({ name, line, reason })
   }
 
@@ -150,13 +156,13 @@ const quote = (head: ReadonlyArray<number>): string => {
 }
 
 /** What is wrong with the range of a line that holds two numbers. */
-const rangeFault = (quoted: string, offset: number, length: number, sourceBytes: number): string => {
+const rangeFault = (quoted: string, { length, offset }: Extent, sourceEnd: string): string => {
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length)) {
     return `a number is beyond 2^53-1: ${quoted}`
   }
   const end = offset + length
   return Number.isSafeInteger(end)
-    ? `the range of ${length} bytes at ${offset} ends at ${end}, beyond the source's end at ${sourceBytes}`
+    ? `the range of ${length} bytes at ${offset} ends at ${end}, beyond ${sourceEnd}`
     : `the range ends beyond 2^53-1: ${quoted}`
 }
 

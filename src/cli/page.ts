@@ -1,11 +1,11 @@
 /**
  * An inspection as a web page of its own: no script, no font, no request.
  */
-import { figuresOf, type Inspection } from "./inspection.ts"
+import type { Inspection } from "./inspection.ts"
 
 export const page = (inspection: Inspection): string => {
   const title = escape(inspection.path)
-  const rows = figuresOf(inspection).map(
+  const rows = inspection.figures.map(
     ([name, value]) => `<tr><th>${escape(name)}</th><td>${escape(value)}</td></tr>`
   )
   return `<!doctype html>

@@ -19,18 +19,31 @@ export interface PictureOptions {
   readonly span: number
   /** The terminal's columns. */
   readonly width: number
+  readonly marks?: Marks
+}
+
+/** Cells that are shown by a character of their own. */
+export interface Marks {
+  /** The character of the cell from `offset` to `end`; undefined: its shade. */
+  readonly of: (offset: number, end: number) => string | undefined
+  /** What the characters mean. */
+  readonly legend: string
 }
 
 /** The lines of the picture of `extents`, which must be ascending, disjoint and end within `span`. */
 export const picture = (
   extents: Iterable<Extent>,
-  { span, width }: PictureOptions
+  { marks, span, width }: PictureOptions
 ): ReadonlyArray<string> => {
   if (span === 0) return ["(nothing was kept)"]
   const columns = columnsFor(width)
   const cellBytes = 2 ** Math.max(0, Math.ceil(Math.log2(span / (columns * maxRows))))
   const live = liveBytesOfCells(extents, Math.ceil(span / cellBytes), cellBytes)
-  const cells = Array.from(live, (bytes, i) => shade(bytes, Math.min(cellBytes, span - i * cellBytes)))
+  const cells = Array.from(live, (bytes, i) => {
+    const offset = i * cellBytes
+    const end = Math.min(span, offset + cellBytes)
+    return marks?.of(offset, end) ?? shade(bytes, end - offset)
+  })
   const labels: Array<string> = []
   for (let cell = 0; cell < cells.length; cell += columns) labels.push(size(cell * cellBytes))
   const labelWidth = Math.max(...labels.map((label) => label.length), size(span).length)
@@ -42,7 +55,8 @@ export const picture = (
   return [
     ...rows,
     edge,
-    `each cell ${size(cellBytes)}: blank nothing kept, ${shades.join("")} some, ${full} all`
+    `each cell ${size(cellBytes)}: blank nothing kept, ${shades.join("")} some, ${full} all`,
+    ...(marks === undefined ? [] : [marks.legend])
   ]
 }
 

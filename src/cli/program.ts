@@ -18,11 +18,12 @@ import { doctor } from "./doctor.ts"
 import { expand } from "./expand.ts"
 import { inspect } from "./inspect.ts"
 import { read } from "./read.ts"
+import { store } from "./store.ts"
 import { verify } from "./verify.ts"
 
 const lacuna = Command.make("lacuna").pipe(
   Command.withDescription("Garbage-collect an append-only file without changing a single offset."),
-  Command.withSubcommands([compact, expand, read, verify, inspect, doctor, demo])
+  Command.withSubcommands([compact, expand, read, verify, inspect, store, doctor, demo])
 )
 
 const usage = CliOutput.defaultFormatter({ colors: false })

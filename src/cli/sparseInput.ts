@@ -18,5 +18,5 @@ const explained =
 export const openSparse = (path: string) =>
   SparseFile.open(path).pipe(Effect.catchTag("Incomplete", explained(path)))
 
-export const verifySparse = (path: string, options: SparseVerifyOptions) =>
+export const verifyChecksums = (path: string, options: SparseVerifyOptions) =>
   SparseFile.verify(path, options).pipe(Effect.catchTag("Incomplete", explained(path)))

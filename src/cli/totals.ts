@@ -1,11 +1,11 @@
 /**
- * What a sparse file holds, in figures: one pass over its extents.
+ * What a sparse file or a store holds, in figures: one pass over its extents.
  */
 import * as Effect from "effect/Effect"
-import type { Corrupt } from "../bytes/errors.ts"
+import type { Closed, Corrupt } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
-import type { SparseFileReader } from "../file/SparseFileReader.ts"
 import { attempt } from "../io/attempt.ts"
+import { count, exactSize } from "./figures.ts"
 
 export interface Totals {
   readonly extents: number
@@ -20,13 +20,16 @@ export interface Totals {
 /** How many of the largest holes are told. */
 const tellHoles = 5
 
-export const totalsOf = (reader: SparseFileReader["Service"]): Effect.Effect<Totals, Corrupt> =>
+/** Of extents that are ascending, as they can be iterated. */
+export const totalsOf = (source: {
+  readonly extents: () => Iterable<Extent>
+}): Effect.Effect<Totals, Closed | Corrupt> =>
   attempt(() => {
     let extents = 0
     let bytes = 0
     let end = 0
     const holes: Array<Extent> = []
-    for (const { length, offset } of reader.extents()) {
+    for (const { length, offset } of source.extents()) {
       if (offset > end) keepLargest(holes, { offset: end, length: offset - end })
       extents++
       bytes += length
@@ -34,6 +37,13 @@ export const totalsOf = (reader: SparseFileReader["Service"]): Effect.Effect<Tot
     }
     return { extents, bytes, end, holes }
   })
+
+/** The largest holes, as rows of a name and a value. */
+export const holeRows = ({ holes }: Totals): ReadonlyArray<readonly [string, string]> =>
+  holes.map(({ length, offset }, i) => [
+    i === 0 ? "largest holes" : "",
+    `${exactSize(length)} at ${count(offset)}`
+  ])
 
 /** Inserts `hole` into the sorted list where it is among the largest; the earlier of equals comes first. */
 const keepLargest = (holes: Array<Extent>, hole: Extent): void => {

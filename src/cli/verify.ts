@@ -1,7 +1,7 @@
 /**
  * `lacuna verify`: is the sparse file what was written, and does it hold what the source holds?
  *
- * The file is checked against its own checksums; with `--against`, also every live byte against the
+ * A store is checked as `lacuna store check` does. A sparse file is checked against its own checksums; with `--against`, also every live byte against the
  * same offset of the source. A negative answer is a result, which `--json` prints too, and status 1.
  */
 import * as Effect from "effect/Effect"
@@ -11,17 +11,20 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Io } from "../io/Io.ts"
 import { comparison } from "./comparison.ts"
+import { NotForStores } from "./errors.ts"
 import { counted, duration, exactSize } from "./figures.ts"
+import { isDirectory } from "./filePlaces.ts"
 import { jsonFlag, pathArgument, pathFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
-import { openSparse, verifySparse } from "./sparseInput.ts"
+import { openSparse, verifyChecksums } from "./sparseInput.ts"
+import { checkStore } from "./storeCheck.ts"
 import { totalsOf } from "./totals.ts"
 
 export const verify = Command.make(
   "verify",
   {
-    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file")),
+    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file, or the directory of a store")),
     against: pathFlag("against").pipe(
       Flag.withMetavar("SOURCE"),
       Flag.optional,
@@ -30,28 +33,41 @@ export const verify = Command.make(
     json: jsonFlag
   },
   (input) =>
-    Effect.scoped(run(input)).pipe(
-      Effect.tapError((error) =>
-        input.json && isAnswer(error) ? printJson(negative(input.path, error)) : Effect.void
-      )
-    )
+    Effect.gen(function* () {
+      if (yield* isDirectory(input.path)) yield* verifyStore(input)
+      else yield* verifySparse(input)
+    })
 ).pipe(
   Command.withDescription(
-    "Check a sparse file against its checksums, and its live bytes against the source."
+    "Check a sparse file against its checksums, and its live bytes against the source; or a store against its checksums."
   ),
-  Command.withShortDescription("check a sparse file, also against its source"),
+  Command.withShortDescription("check a sparse file, also against its source, or a store"),
   Command.withExamples([{ command: "lacuna verify events.sparse --against events.log" }])
 )
 
-const run = Effect.fnUntraced(function* (input: {
+interface Input {
   readonly path: string
   readonly against: Option.Option<string>
   readonly json: boolean
-}) {
+}
+
+const verifyStore = Effect.fnUntraced(function* ({ against, json, path }: Input) {
+  if (Option.isSome(against)) yield* new NotForStores({ path, flag: "against" })
+  yield* checkStore({ directory: path, json })
+})
+
+const verifySparse = (input: Input) =>
+  Effect.scoped(run(input)).pipe(
+    Effect.tapError((error) =>
+      input.json && isAnswer(error) ? printJson(negative(input.path, error)) : Effect.void
+    )
+  )
+
+const run = Effect.fnUntraced(function* (input: Input) {
   const start = performance.now()
   const { against, json, path } = input
   let verified = { bytes: 0, total: 0 }
-  yield* withProgress(verifySparse(path, { onProgress: (progress) => (verified = progress) }), {
+  yield* withProgress(verifyChecksums(path, { onProgress: (progress) => (verified = progress) }), {
     label: "verifying",
     progress: () => verified,
     quiet: json

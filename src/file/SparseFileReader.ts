@@ -19,7 +19,7 @@ import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { Io } from "../io/Io.ts"
 import type { IoFile } from "../io/Io.ts"
 import type { Offmap } from "./Offmap.ts"
-import { mapSparseData, SparseData } from "./sparseData.ts"
+import { mapFixedData, FixedData } from "./fixedData.ts"
 import { loadSums, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
 import { sparsePaths } from "./sparsePaths.ts"
 import { SparseReading, type SparsePhysicalReadError, type SparseReadError } from "./sparseReading.ts"
@@ -138,8 +138,8 @@ const openReading = (io: Io["Service"], path: string, verifyReads: boolean, scop
   Effect.gen(function* () {
     const opened = yield* openSparseFile(io, sparsePaths(path))
     const sums = verifyReads ? yield* loadSums(opened) : undefined
-    const windows = yield* mapSparseData(opened.data, opened.dataLength)
-    const data = new SparseData({ file: opened.data, length: opened.dataLength, sums, windows })
+    const windows = yield* mapFixedData(opened.data, opened.dataLength)
+    const data = new FixedData({ file: opened.data, length: opened.dataLength, sums, windows })
     const reading = new SparseReading({
       data,
       map: opened.map,

@@ -20,12 +20,13 @@ import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { checkOffset } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io } from "../io/Io.ts"
-import type { IoFile } from "../io/Io.ts"
 import type { Offmap } from "./Offmap.ts"
 import { claimSparseFile, type SparseClaimError } from "./sparseClaim.ts"
 import { sparsePaths } from "./sparsePaths.ts"
+import type { SparseSource } from "./sparseSource.ts"
 import type {
   AppendedExtents,
+  AppendExtentsOptions,
   SparseAppendError,
   SparseAppendFromError,
   SparseCloseError,
@@ -42,8 +43,10 @@ export interface SparseFileWriterOptions {
   readonly maxGap?: number
 }
 
+export type { SparseSource } from "./sparseSource.ts"
 export type {
   AppendedExtents,
+  AppendExtentsOptions,
   SparseAppendError,
   SparseAppendFromError,
   SparseCloseError,
@@ -59,13 +62,13 @@ export interface SparseFileWriterService {
   /** Appends bytes without a binding. They are copied before it returns. */
   readonly appendBytes: (bytes: Uint8Array) => Effect.Effect<void, SparseAppendError>
   /**
-   * Appends `length` bytes at `offset` of `source`; with `updateMap`, binds exactly that extent to
-   * them. `ReadOutOfBounds` when the source doesn't reach so far.
+   * Appends `length` bytes at `offset` of `source`, an open file for one; with `updateMap`, binds
+   * exactly that extent to them. `ReadOutOfBounds` when the source doesn't reach so far.
    */
-  readonly appendFrom: (
-    source: IoFile,
+  readonly appendFrom: <SE = never>(
+    source: SparseSource<SE>,
     options: { readonly offset: VirtualOffset; readonly length: number; readonly updateMap: boolean }
-  ) => Effect.Effect<void, SparseAppendFromError>
+  ) => Effect.Effect<void, SparseAppendFromError | SE>
   /**
    * Adds one binding: of `length` bytes, or a point when there is none. The physical range may be
    * written later, before `close`. A point is only an entry for `mapFind`: it makes nothing readable,
@@ -84,10 +87,11 @@ export interface SparseFileWriterService {
    * missing. Extents of length 0 are passed over. Takes 16 bytes of memory an extent, 32 when
    * they don't ascend.
    */
-  readonly appendExtents: <E = never, R = never>(
-    source: IoFile,
-    extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
-  ) => Effect.Effect<AppendedExtents, SparseAppendFromError | E, R>
+  readonly appendExtents: <E = never, R = never, SE = never>(
+    source: SparseSource<SE>,
+    extents: Iterable<Extent> | Stream.Stream<Extent, E, R>,
+    options?: AppendExtentsOptions
+  ) => Effect.Effect<AppendedExtents, SparseAppendFromError | E | SE, R>
   /** The map so far, in memory. */
   readonly offmap: () => Offmap["Service"]
   /**
@@ -126,7 +130,7 @@ export class SparseFileWriter extends Context.Service<SparseFileWriter, SparseFi
       appendBytes: (bytes) => writing.appendBytes(bytes),
       appendFrom: (source, options) => writing.appendFrom(source, options),
       mapAdd: (virtual, physical, length) => writing.mapAdd(virtual, physical, length),
-      appendExtents: (source, extents) => writing.appendExtents(source, extents),
+      appendExtents: (source, extents, options) => writing.appendExtents(source, extents, options),
       offmap: () => writing.offmap(),
       close: writing.close
     })

@@ -15,7 +15,7 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { DoubleClose, InvalidArgument, PendingFlush, Unsupported } from "../bytes/errors.ts"
-import { attempt } from "../io/attempt.ts"
+import { attempt, thrown } from "../io/attempt.ts"
 import { type IoService, synchronousTransferBytes } from "../io/Io.ts"
 import { recordSlackBytes } from "./appendBuffer.ts"
 import { Durability, makeFsync } from "./appendOnlyDurability.ts"
@@ -151,7 +151,7 @@ export const makeWriting = <E>(options: WritingOptions<E>): Writing<E> => {
       try {
         offset = add(bytes)
       } catch (error) {
-        return failed(error)
+        return thrown(error)
       }
       return pending.length < autoFlushThreshold ? Effect.succeed(offset) : Effect.as(autoFlush, offset)
     })
@@ -192,9 +192,9 @@ export const makeWriting = <E>(options: WritingOptions<E>): Writing<E> => {
         // They are looked at twice, and some iterables can be only once.
         added = addAll(Array.isArray(records) ? records : [...records])
       } catch (error) {
-        return failed(error)
+        return thrown(error)
       }
-      if (added.failure !== undefined) return failed(added.failure)
+      if (added.failure !== undefined) return thrown(added.failure)
       const { offset } = added
       return pending.length < autoFlushThreshold ? Effect.succeed(offset) : Effect.as(autoFlush, offset)
     })
@@ -235,7 +235,3 @@ export const makeWriting = <E>(options: WritingOptions<E>): Writing<E> => {
     )
   }
 }
-
-/** An error that was thrown by a check or a write; whatever carries no tag is a bug. */
-const failed = <E>(error: unknown): Effect.Effect<never, E> =>
-  error instanceof Error && "_tag" in error ? Effect.fail(error as E) : Effect.die(error)

@@ -3,8 +3,9 @@
  *
  * The source is read in runs: extents, and the gaps between them where those are so short that
  * reading them costs less than another call. A run is read straight to where its first byte belongs,
- * and what follows a gap is moved up. A source that turns out slow (not in the system's cache) is
- * read in longer runs, since a device likes few large reads better than many small ones.
+ * and what follows a gap is moved up. A file that turns out slow (not in the system's cache) is
+ * read in longer runs, since a device likes few large reads better than many small ones; a source
+ * that knows what a gap costs is believed.
  *
  * The source is never mapped: one that shrinks meanwhile would kill the process, where a read says
  * `ReadOutOfBounds`. Reading ahead on the thread pool was measured and did not pay: what the system
@@ -23,55 +24,61 @@ import type {
 } from "../bytes/errors.ts"
 import type { ExtentList } from "../bytes/extentList.ts"
 import { attempt } from "../io/attempt.ts"
-import type { IoFile } from "../io/Io.ts"
 import { longestRunBytes, type SparseOutput } from "./sparseOutput.ts"
+import type { SparseSource } from "./sparseSource.ts"
 
 export type SparseCopyError =
   Closed | InvalidArgument | IoFailed | MemoryLimit | NoSpace | Poisoned | ReadOutOfBounds
 
-/** Reading over a gap of so many bytes takes as long as a call, from the system's cache. */
+/** Reading over a gap of so many bytes of a file takes as long as a call, from the system's cache. */
 const cachedGapBytes = 4 * 1024
 /** The same, from a device. */
 const slowGapBytes = 64 * 1024
 /** A source that gives less than this is slow: a fraction of what a cached one gives. */
 const slowBytesPerMilli = 500_000
 /** The source bytes passed between two chances for other fibers to run. */
-const sliceBytes = 4 << 20
+const sliceBytes = 1 << 20
 /** The same as a time, looked at every so many runs: where runs are short, bytes say nothing. */
-const sliceMillis = 4
-const timedRuns = 32
+const sliceMillis = 1
+const timedRuns = 8
 
-export interface SparseCopyOptions {
-  readonly source: IoFile
+export interface SparseCopyOptions<E> {
+  readonly source: SparseSource<E>
   /** Ascending, none overlapping another, all within the source when its size was looked at. */
   readonly extents: ExtentList
   readonly output: SparseOutput
   /** Told of every extent once its bytes stand behind the output, of which they become part next. */
   readonly copied: (offset: number, physical: number, length: number) => void
+  /** Told after every slice how many bytes have been appended so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined
 }
 
-export const sparseCopy = (options: SparseCopyOptions): Effect.Effect<void, SparseCopyError> =>
-  Effect.suspend(() => {
+export const sparseCopy = <E>(options: SparseCopyOptions<E>): Effect.Effect<void, SparseCopyError | E> =>
+  Effect.gen(function* () {
+    const { onProgress, output } = options
     const copy = new SparseCopy(options)
-    return Effect.gen(function* () {
-      while (yield* attempt<boolean, SparseCopyError>(() => copy.slice())) yield* Effect.yieldNow
-    })
+    const before = output.end
+    while (yield* attempt<boolean, SparseCopyError | E>(() => copy.slice())) {
+      onProgress?.(output.end - before)
+      yield* Effect.yieldNow
+    }
   })
 
 class SparseCopy {
-  private readonly options: SparseCopyOptions
+  private readonly options: SparseCopyOptions<unknown>
   /** The extent being copied, and how much of it is done. */
   private index = 0
   private done = 0
-  private longestGapBytes = cachedGapBytes
+  private longestGapBytes: number
 
-  constructor(options: SparseCopyOptions) {
+  constructor(options: SparseCopyOptions<unknown>) {
     this.options = options
+    this.longestGapBytes = options.source.gapBytes ?? cachedGapBytes
   }
 
   /** Copies some runs, until it is others' turn. False when there was none left. */
   slice(): boolean {
-    const { extents } = this.options
+    const { extents, source } = this.options
     if (this.index === extents.count) return false
     const since = performance.now()
     let passed = 0
@@ -79,8 +86,10 @@ class SparseCopy {
       passed += this.copyRun()
       if (runs % timedRuns === 0 && performance.now() - since > sliceMillis) break
     }
-    const slow = passed < (performance.now() - since) * slowBytesPerMilli
-    this.longestGapBytes = slow ? slowGapBytes : cachedGapBytes
+    if (source.gapBytes === undefined) {
+      const slow = passed < (performance.now() - since) * slowBytesPerMilli
+      this.longestGapBytes = slow ? slowGapBytes : cachedGapBytes
+    }
     return true
   }
 

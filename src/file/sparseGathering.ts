@@ -3,6 +3,9 @@
  *
  * Each extent is checked. Those of length 0 are left out; one that begins exactly where the one
  * before it ended is joined to it. The list keeps the order in which they came.
+ *
+ * A list of our own is not gathered but taken over: it may hold tens of millions, whose memory would
+ * be held twice. Whoever made it has checked what is in it.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -12,11 +15,15 @@ import { ExtentList } from "../bytes/extentList.ts"
 import { checkRange } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 
-/** All extents of an iterable or a stream. Fails with `InvalidArgument` when one of them isn't an extent. */
+/**
+ * All extents of an iterable or a stream; an `ExtentList` as it is. Fails with `InvalidArgument` when
+ * one of them isn't an extent.
+ */
 export const gatherExtents = <E, R>(
   extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
 ): Effect.Effect<ExtentList, E | InvalidArgument, R> =>
   Effect.suspend(() => {
+    if (extents instanceof ExtentList) return Effect.succeed(extents)
     const gathering = new Gathering()
     const take = (some: Iterable<Extent>): Effect.Effect<void, InvalidArgument> =>
       attempt(() => {

@@ -4,18 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { crc32 } from "../bytes/crc32.ts"
 import type { IoFailed, NoSpace, NotADirectory } from "../bytes/errors.ts"
 import { Corrupt, Incomplete, type NoSuchFile, type NotAFile } from "../bytes/errors.ts"
-import {
-  type BlockSumsHeader,
-  blockSumsHeaderBytes,
-  blockSumsTableBytes,
-  decodeBlockSums,
-  decodeBlockSumsHeader
-} from "../format/blockSums.ts"
+import type { BlockSumsHeader } from "../format/blockSums.ts"
 import { attempt } from "../io/attempt.ts"
 import type { IoFile, IoService } from "../io/Io.ts"
+import { checkBlockSumsTable, readBlockSumsHeader, readBlockSumsTable } from "./blockSumsReading.ts"
 import { Offmap } from "./Offmap.ts"
 import type { OffmapTable } from "./offmapTable.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
@@ -82,7 +76,8 @@ const openPair = (io: IoService, paths: SparsePaths, mapPath: string) =>
     const mapFile = yield* io.open(mapPath, { readonly: true })
     const map = yield* Offmap.over(mapFile)
     const mapBytes = yield* mapFile.size
-    const sums = yield* readSumsHeader(mapFile, map.imageBytes, mapBytes)
+    const sums = yield* readBlockSumsHeader(mapFile, map.imageBytes, mapBytes)
+    yield* checkBlockSumsTable(mapFile, map.imageBytes, sums)
     const dataLength = yield* data.size
     if (dataLength !== sums.dataLength) {
       const reason = `the file has ${dataLength} bytes, and its map was written for ${sums.dataLength}`
@@ -96,45 +91,13 @@ const openPair = (io: IoService, paths: SparsePaths, mapPath: string) =>
     )
   )
 
-const readSumsHeader = (file: IoFile, offset: number, fileSize: number) =>
-  Effect.gen(function* () {
-    const bytes = new Uint8Array(blockSumsHeaderBytes)
-    const count = yield* file.readSomeAt(offset, bytes)
-    const sums = yield* attempt<BlockSumsHeader, Corrupt>(() =>
-      decodeBlockSumsHeader(bytes.subarray(0, count), { path: file.path, offset, fileSize })
-    )
-    yield* checkSumsTable(file, offset, sums)
-    return sums
-  })
-
-/** Large enough to be read fast, small enough to cost nothing. */
-const tablePieceBytes = 256 * 1024
-
-/** Checks the table against its sum, in bounded memory: a terabyte of data has 64 MiB of sums. */
-const checkSumsTable = (file: IoFile, offset: number, sums: BlockSumsHeader) =>
-  Effect.gen(function* () {
-    const tableBytes = blockSumsTableBytes(sums.blocks)
-    const piece = new Uint8Array(Math.min(tablePieceBytes, tableBytes))
-    let sum = 0
-    for (let at = 0; at < tableBytes; at += piece.length) {
-      const part = piece.subarray(0, Math.min(piece.length, tableBytes - at))
-      yield* file.readAt(offset + blockSumsHeaderBytes + at, part)
-      sum = crc32(part, sum)
-    }
-    if (sum !== sums.tableSum) {
-      const reason = "the checksum of the block sums is wrong"
-      return yield* new Corrupt({ path: file.path, offset: offset + blockSumsHeaderBytes, reason })
-    }
-  })
-
 /** All sums, in memory: four bytes for every 64 KiB of data. */
-export const loadSums = (opened: OpenedSparseFile): Effect.Effect<Uint32Array, Corrupt | IoFailed> =>
-  Effect.gen(function* () {
-    const { map, mapFile, sums } = opened
-    const table = new Uint8Array(blockSumsTableBytes(sums.blocks))
-    yield* mapFile.readAt(map.imageBytes + blockSumsHeaderBytes, table)
-    return decodeBlockSums(table, sums.blocks)
-  }).pipe(
+export const loadSums = ({
+  map,
+  mapFile,
+  sums
+}: OpenedSparseFile): Effect.Effect<Uint32Array, Corrupt | IoFailed> =>
+  readBlockSumsTable(mapFile, map.imageBytes, sums).pipe(
     Effect.catchTag("ReadOutOfBounds", ({ end, path }) =>
       Effect.fail(new Corrupt({ path, offset: end, reason: "the file ends too early" }))
     ),

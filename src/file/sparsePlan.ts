@@ -8,14 +8,14 @@
  */
 import { InvalidArgument, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { ExtentList } from "../bytes/extentList.ts"
-import type { IoFile } from "../io/Io.ts"
 import type { SparseCoverage } from "./sparseCoverage.ts"
+import type { SparseSource } from "./sparseSource.ts"
 
 /** The extents of one `step`: short enough to let other fibers run in between. */
 const stepExtents = 65_536
 
 export interface SparsePlanOptions {
-  readonly source: IoFile
+  readonly source: SparseSource<unknown>
   readonly sourceSize: number
   readonly coverage: SparseCoverage
   readonly maxGap: number

@@ -22,7 +22,7 @@ import { checkOffset, checkRange, isOffset } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
 import type { OffmapTable } from "./offmapTable.ts"
-import { type SparseData, truncated } from "./sparseData.ts"
+import { type FixedData, truncated } from "./fixedData.ts"
 import { SparseRuns } from "./sparseRuns.ts"
 
 /** Of reads at physical offsets, which know of no holes. */
@@ -34,7 +34,7 @@ const sliceBytes = 4 << 20
 const sliceBytesPerRead = 1024
 
 export interface SparseReadingOptions {
-  readonly data: SparseData
+  readonly data: FixedData
   readonly map: OffmapTable
   readonly mapBytes: number
   readonly mapPath: string
@@ -43,7 +43,7 @@ export interface SparseReadingOptions {
 }
 
 export class SparseReading {
-  readonly data: SparseData
+  readonly data: FixedData
   readonly map: OffmapTable
   readonly mapBytes: number
   private readonly runs: SparseRuns

@@ -5,10 +5,10 @@ import { Corrupt, InvalidSparseRead, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Binding } from "../bytes/extent.ts"
 import { isOffset } from "../bytes/offset.ts"
 import type { OffmapTable } from "./offmapTable.ts"
-import type { SparseData } from "./sparseData.ts"
+import type { FixedData } from "./fixedData.ts"
 
 export interface SparseRunsOptions {
-  readonly data: SparseData
+  readonly data: FixedData
   readonly map: OffmapTable
   readonly mapPath: string
 }

@@ -2,13 +2,11 @@
  * Verifying a sparse file: the whole map, and every block of data against its checksum.
  */
 import * as Effect from "effect/Effect"
-import { crc32 } from "../bytes/crc32.ts"
 import { Corrupt } from "../bytes/errors.ts"
-import { blockSumsBlockBytes } from "../format/blockSums.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io } from "../io/Io.ts"
 import type { OffmapTable } from "./offmapTable.ts"
-import { blockDamaged, truncated } from "./sparseData.ts"
+import { forEachPiece } from "./filePieces.ts"
 import { loadSums, type OpenedSparseFile, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
 import { sparsePaths } from "./sparsePaths.ts"
 
@@ -71,26 +69,11 @@ const countExtents = (map: OffmapTable, dataLength: number, path: string): numbe
   return extents
 }
 
-const pieceBytes = 2 << 20
-
 const checkBlocks = (opened: OpenedSparseFile, onProgress: SparseVerifyOptions["onProgress"]) =>
   Effect.gen(function* () {
     const { data, dataLength: total } = opened
     const sums = yield* loadSums(opened)
-    const buffer = new Uint8Array(Math.min(pieceBytes, total))
-    for (let at = 0; at < total; at += pieceBytes) {
-      const piece = buffer.subarray(0, Math.min(pieceBytes, total - at))
-      yield* data.readAt(at, piece)
-      for (let i = 0; i < piece.length; i += blockSumsBlockBytes) {
-        const block = (at + i) / blockSumsBlockBytes
-        if (crc32(piece.subarray(i, i + blockSumsBlockBytes)) !== sums[block]) {
-          return yield* blockDamaged(data.path, block)
-        }
-      }
-      onProgress?.({ bytes: at + piece.length, total })
-      yield* Effect.yieldNow
-    }
-  }).pipe(
-    Effect.catchTag("ReadOutOfBounds", (cause) => Effect.fail(truncated(cause))),
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
-  )
+    yield* forEachPiece(data, { length: total, sums }, (piece, at) =>
+      Effect.sync(() => onProgress?.({ bytes: at + piece.length, total }))
+    )
+  }).pipe(Effect.catchTag("Closed", (impossible) => Effect.die(impossible)))

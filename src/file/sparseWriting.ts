@@ -22,13 +22,14 @@ import { attempt } from "../io/attempt.ts"
 import type { IoFile, IoService } from "../io/Io.ts"
 import { Offmap } from "./Offmap.ts"
 import type { SparseClaim } from "./sparseClaim.ts"
-import { sparseCopy } from "./sparseCopy.ts"
+import { sparseCopy, type SparseCopyError, type SparseCopyOptions } from "./sparseCopy.ts"
 import { SparseCoverage } from "./sparseCoverage.ts"
 import { gatherExtents } from "./sparseGathering.ts"
 import { longestRunBytes, SparseOutput } from "./sparseOutput.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
 import { SparsePlan } from "./sparsePlan.ts"
 import { promoteSparseFile } from "./sparsePromotion.ts"
+import type { SparseSource } from "./sparseSource.ts"
 
 export type SparseAppendError = Closed | IoFailed | NoSpace | Poisoned
 export type SparseAppendFromError = SparseAppendError | InvalidArgument | MemoryLimit | ReadOutOfBounds
@@ -52,6 +53,11 @@ export interface AppendedExtents {
   readonly extents: number
   /** Bytes copied, gaps that were fused over included. */
   readonly bytes: number
+}
+
+export interface AppendExtentsOptions {
+  /** Told after every slice of the copy, a few megabytes, how many bytes it has appended so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined
 }
 
 export interface SparseWritingOptions {
@@ -92,10 +98,10 @@ export class SparseWriting {
     return this.appending("appendBytes", this.appendPieces(bytes))
   }
 
-  appendFrom(
-    source: IoFile,
+  appendFrom<SE>(
+    source: SparseSource<SE>,
     options: { readonly offset: VirtualOffset; readonly length: number; readonly updateMap: boolean }
-  ): Effect.Effect<void, SparseAppendFromError> {
+  ): Effect.Effect<void, SparseAppendFromError | SE> {
     const { length, offset, updateMap } = options
     const copy = Effect.gen({ self: this }, function* () {
       yield* attempt<void, InvalidArgument | MemoryLimit>(() => {
@@ -109,7 +115,7 @@ export class SparseWriting {
       const physical = this.output.end
       const extents = new ExtentList()
       if (length > 0) extents.push(offset, length)
-      yield* sparseCopy({ source, extents, output: this.output, copied: () => {} })
+      yield* this.copy({ source, extents, output: this.output, copied: () => {} })
       if (updateMap) this.bind(offset, physical, length)
     })
     return this.appending("appendFrom", copy)
@@ -129,13 +135,17 @@ export class SparseWriting {
     return this.appending("mapAdd", add)
   }
 
-  appendExtents<E, R>(
-    source: IoFile,
-    extents: Iterable<Extent> | Stream.Stream<Extent, E, R>
-  ): Effect.Effect<AppendedExtents, SparseAppendFromError | E, R> {
+  /** An `ExtentList` is taken over: sorted and fused in place, and nobody else's from then on. */
+  appendExtents<E, R, SE>(
+    source: SparseSource<SE>,
+    extents: Iterable<Extent> | Stream.Stream<Extent, E, R>,
+    options: AppendExtentsOptions = {}
+  ): Effect.Effect<AppendedExtents, SparseAppendFromError | E | SE, R> {
     // Gathered before it is this operation's turn: a stream may use this very writer.
     const gathered = this.guarded("appendExtents", gatherExtents(extents))
-    return Effect.flatMap(gathered, (all) => this.appending("appendExtents", this.copyExtents(source, all)))
+    return Effect.flatMap(gathered, (all) =>
+      this.appending("appendExtents", this.copyExtents(source, all, options))
+    )
   }
 
   /** Promotes; in success the files are closed and the lock is free. Can't be interrupted. */
@@ -189,7 +199,7 @@ export class SparseWriting {
     const cause = Cause.hasInterruptsOnly(exit.cause)
       ? new Error(`${operation} was interrupted`)
       : Cause.squash(exit.cause)
-    if (!(cause instanceof InvalidArgument)) this.trouble = { cause }
+    if (!(cause instanceof InvalidArgument)) this.trouble ??= { cause }
   }
 
   private appendPieces(bytes: Uint8Array): Effect.Effect<void, SparseAppendError> {
@@ -204,10 +214,11 @@ export class SparseWriting {
     })
   }
 
-  private copyExtents(
-    source: IoFile,
-    extents: ExtentList
-  ): Effect.Effect<AppendedExtents, SparseAppendFromError> {
+  private copyExtents<SE>(
+    source: SparseSource<SE>,
+    extents: ExtentList,
+    { onProgress }: AppendExtentsOptions
+  ): Effect.Effect<AppendedExtents, SparseAppendFromError | SE> {
     return Effect.gen({ self: this }, function* () {
       const { coverage, options, output } = this
       const sourceSize = yield* source.size
@@ -216,14 +227,24 @@ export class SparseWriting {
         yield* Effect.yieldNow
       }
       const before = output.end
-      yield* sparseCopy({
+      yield* this.copy({
         source,
         extents,
         output,
-        copied: (offset, physical, length) => this.bind(offset, physical, length)
+        copied: (offset, physical, length) => this.bind(offset, physical, length),
+        onProgress
       })
       return { extents: extents.count, bytes: output.end - before }
     })
+  }
+
+  /** Copies. After that whatever fails poisons, an `InvalidArgument` of the source's own too. */
+  private copy<SE>(options: SparseCopyOptions<SE>): Effect.Effect<void, SparseCopyError | SE> {
+    return Effect.onError(sparseCopy(options), (cause) =>
+      Effect.sync(() => {
+        if (!Cause.hasInterruptsOnly(cause)) this.trouble = { cause: Cause.squash(cause) }
+      })
+    )
   }
 
   private checkUnmapped(operation: string, offset: number, length: number): void {

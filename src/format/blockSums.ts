@@ -1,7 +1,8 @@
 /**
  * Block sums: a CRC-32 for every 64 KiB of a data file, and the data's length.
  *
- * The section follows the offmap image in `<path>.map`. All integers are little-endian.
+ * The section follows the offmap image in `<path>.map`, and is all of the `.sum` file of a sealed chunk.
+ * All integers are little-endian.
  *
  * ```
  *        0      1      2      3      4      5      6      7

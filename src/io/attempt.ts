@@ -3,6 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 
+/** The failure of type `E` that a thrown error with a `_tag` is; whatever carries no tag is a bug. */
+export const thrown = <E>(cause: unknown): Effect.Effect<never, E> =>
+  cause instanceof Error && "_tag" in cause ? Effect.fail(cause as E) : Effect.die(cause)
+
 /**
  * Runs `body` when the Effect runs. The errors it throws that carry a `_tag` are failures of type
  * `E`, which the caller names; anything else is a bug and becomes a defect.
@@ -12,7 +16,6 @@ export const attempt = <A, E>(body: () => A): Effect.Effect<A, E> =>
     try {
       return Effect.succeed(body())
     } catch (cause) {
-      if (cause instanceof Error && "_tag" in cause) return Effect.fail(cause as E)
-      throw cause
+      return thrown(cause)
     }
   })

@@ -7,6 +7,7 @@
  */
 import fs from "node:fs"
 import { Locked, Unsupported } from "../bytes/errors.ts"
+import { lockHolder } from "./lockHolder.ts"
 import { nativeExtensions } from "./nativeExtensions.ts"
 import { closeUnused } from "./nodePaths.ts"
 import { codeOf, SystemError } from "./systemErrors.ts"
@@ -47,7 +48,7 @@ const lockOpened = (fd: number, path: string, tryLock: (fd: number) => boolean):
   const stats = fs.fstatSync(fd, { bigint: true })
   if (!stats.isFile()) throw new SystemError("EISDIR", "open")
   const id = identity(stats)
-  if (!tryLock(fd)) throw new Locked({ path, holder: held.has(id) ? "this process" : undefined })
+  if (!tryLock(fd)) throw new Locked({ path, holder: held.has(id) ? "this process" : lockHolder(stats) })
   const named = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return named !== undefined && identity(named) === id ? id : undefined
 }

@@ -9,7 +9,7 @@ import type {
   Corrupt,
   DoubleClose,
   FileExists,
-  Incomplete,
+  InconsistentStore,
   InvalidArgument,
   InvalidSparseRead,
   IoFailed,
@@ -32,9 +32,8 @@ import type { VirtualOffset } from "../bytes/offset.ts"
 /** What the system can say where files of the store are opened, made or renamed. */
 type FileError = IoFailed | NoSpace | NoSuchFile | NotADirectory | NotAFile
 
-/** `Unsupported`: files can't be locked here. `Incomplete`: the map of the prefix is missing. */
-export type StoreOpenError =
-  Corrupt | FileExists | Incomplete | InvalidArgument | Locked | Unsupported | FileError
+/** `Unsupported`: files can't be locked here. */
+export type StoreOpenError = Corrupt | FileExists | InvalidArgument | Locked | Unsupported | FileError
 export type StoreReadError =
   Closed | Corrupt | InvalidArgument | InvalidSparseRead | IoFailed | MemoryLimit | ReadOutOfBounds
 /** `FileError`, but for `NoSpace` and `IoFailed`, only where the append begins a new chunk. */
@@ -43,14 +42,15 @@ export type StoreAppendError =
 /** What `unsafe.append` throws. */
 export type StoreUnsafeAppendError =
   Closed | InvalidArgument | IoFailed | MemoryLimit | NoSpace | Poisoned | RoNotAllowed
-export type StoreCommitError = Closed | FileExists | Poisoned | RoNotAllowed | FileError
+/** `Corrupt`: a chunk to be sealed has become shorter. */
+export type StoreCommitError = Closed | Corrupt | FileExists | Poisoned | RoNotAllowed | FileError
 export type StoreRollbackError = Closed | Poisoned | RoNotAllowed
-export type StoreRefreshError = Closed | Corrupt | Incomplete | RwNotAllowed | FileError
+export type StoreRefreshError = Closed | Corrupt | RwNotAllowed | FileError
 export type StoreCollectError =
   | Closed
   | Corrupt
   | FileExists
-  | Incomplete
+  | InconsistentStore
   | InvalidArgument
   | InvalidSparseRead
   | Locked
@@ -60,8 +60,10 @@ export type StoreCollectError =
   | RoNotAllowed
   | Unsupported
   | FileError
-export type StoreCheckError = Closed | IoFailed
-export type StoreBackupError = Closed | Corrupt | FileExists | Incomplete | FileError
+/** What checking a directory fails with, open or not. */
+export type StoreScanError = IoFailed | NoSpace | NoSuchFile | NotADirectory
+export type StoreCheckError = Closed | StoreScanError
+export type StoreBackupError = Closed | Corrupt | FileExists | FileError
 export type StoreCloseError = DoubleClose | IoFailed | PendingFlush
 
 /** The size from which on a chunk is followed by another, unless told otherwise: 64 MiB. */
@@ -101,11 +103,17 @@ export interface UnsafeStore {
   readonly readInto: (offset: VirtualOffset, buffer: Uint8Array) => void
 }
 
-export interface StoreCollectProgress {
-  /** Bytes copied so far. */
+/** How far a collection, a check or a backup has come. */
+export interface StoreProgress {
+  /** Bytes copied or verified so far. */
   readonly bytes: number
-  /** Bytes to copy in all. */
+  /** Bytes to copy or verify in all. */
   readonly total: number
+}
+
+export interface StoreScanOptions {
+  /** Told after every piece of a megabyte. */
+  readonly onProgress?: ((progress: StoreProgress) => void) | undefined
 }
 
 export interface StoreCollectOptions<E = never, R = never> {
@@ -121,8 +129,8 @@ export interface StoreCollectOptions<E = never, R = never> {
   readonly upTo: VirtualOffset
   /** Checks everything and tells what would be freed, and changes nothing. Default: false. */
   readonly dryRun?: boolean | undefined
-  /** Told after every slice of the copy, a few megabytes. */
-  readonly onProgress?: ((progress: StoreCollectProgress) => void) | undefined
+  /** Told after every slice of the copy, a megabyte or a millisecond. */
+  readonly onProgress?: ((progress: StoreProgress) => void) | undefined
 }
 
 /** The time that each step of a collection took, in milliseconds; 0 for one that a dry run leaves out. */
@@ -326,12 +334,15 @@ export interface StoreService {
   /** No I/O. */
   readonly stats: () => StoreStats
   /** Verifies every checksum and invariant of the committed state. Reads all of it. */
-  readonly check: () => Effect.Effect<StoreChecked, StoreCheckError>
+  readonly check: (options?: StoreScanOptions) => Effect.Effect<StoreChecked, StoreCheckError>
   /**
    * Writes a copy of the committed state into `directory`, which must be missing or empty, verified
    * on the way. It opens as a store of its own.
    */
-  readonly backup: (directory: string) => Effect.Effect<StoreBackedUp, StoreBackupError>
+  readonly backup: (
+    directory: string,
+    options?: StoreScanOptions
+  ) => Effect.Effect<StoreBackedUp, StoreBackupError>
   /**
    * Closes and unlocks, ending a collection that is under way (`Closed`). With uncommitted bytes it
    * is `PendingFlush`, and the store stays open: commit or roll back first.

@@ -168,17 +168,23 @@ describe.concurrent("a sparse file that is none", () => {
   })
 
   it("is called by its fault, by every command", async () => {
-    const faults: ReadonlyArray<readonly [string, string | RegExp]> = [
+    const notSparse = "source is not a sparse file, or has lost its map: there is no source.map"
+    const faults: ReadonlyArray<readonly [path: string, sentence: string, asFile?: string]> = [
       ["nope", "there is no nope"],
-      ["directory", "directory is not a regular file"],
-      ["source", "source is not a sparse file, or has lost its map: there is no source.map"]
+      // Where a store would do, a directory is taken for one.
+      [
+        "directory",
+        "directory is not a store: there is no store.control in it",
+        "directory is not a regular file"
+      ],
+      ["source", notSparse]
     ]
-    for (const [path, sentence] of faults) {
+    for (const [path, sentence, asFile = sentence] of faults) {
       await Promise.all([
         failsWith(lacuna(["inspect", path]), sentence),
         failsWith(lacuna(["verify", path]), sentence),
         failsWith(lacuna(["read", path, "--offset", "0"]), sentence),
-        failsWith(lacuna(["expand", path, "--out", `${path}.out`]), sentence)
+        failsWith(lacuna(["expand", path, "--out", `${path}.out`]), asFile)
       ])
     }
     expect(fs.readdirSync(directory).filter((entry) => entry.includes(".out"))).toEqual([])

@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { pageExtents } from "../../src/bytes/extentList.ts"
 import { BadLiveList } from "../../src/cli/errors.ts"
-import { extentRuns } from "../../src/cli/extentRuns.ts"
 import { liveListParser } from "../../src/cli/liveListParser.ts"
 
 const utf8 = new TextEncoder()
@@ -12,6 +10,7 @@ const parse = (text: string | Uint8Array, options: { sourceBytes?: number; piece
   const extents: Array<[number, number]> = []
   const parser = liveListParser({
     name: "list",
+    source: "source",
     sourceBytes,
     onExtent: (offset, length) => extents.push([offset, length])
   })
@@ -125,88 +124,5 @@ describe("a live list", () => {
       "list, line 2: the range of 11 bytes at 90 ends at 101, beyond the source's end at 100"
     )
     expect(faultOf("101 0", { sourceBytes: 100 })).toContain("line 1: the range of 0 bytes at 101")
-  })
-})
-
-describe("uniting extents", () => {
-  const unite = (extents: ReadonlyArray<readonly [number, number]>) => {
-    const runs = extentRuns()
-    for (const [offset, length] of extents) runs.add(offset, length)
-    const united = runs.unite()
-    return { ...united, list: [...united].map(({ length, offset }) => [offset, length]) }
-  }
-
-  it("of nothing is nothing", () => {
-    expect(unite([])).toMatchObject({ list: [], count: 0, bytes: 0, duplicates: 0, overlaps: 0 })
-  })
-
-  it("sorts, drops duplicates, unites overlaps and leaves what only touches", () => {
-    expect(
-      unite([
-        [50, 10],
-        [0, 10],
-        [10, 5],
-        [50, 10],
-        [55, 10],
-        [0, 3]
-      ])
-    ).toMatchObject({
-      list: [
-        [0, 10],
-        [10, 5],
-        [50, 15]
-      ],
-      count: 3,
-      bytes: 30,
-      duplicates: 1,
-      overlaps: 2
-    })
-  })
-
-  it("counts the same in whatever order they come", () => {
-    const one = unite([
-      [0, 5],
-      [0, 10],
-      [0, 10],
-      [2, 3]
-    ])
-    const other = unite([
-      [2, 3],
-      [0, 10],
-      [0, 5],
-      [0, 10]
-    ])
-    expect(one).toMatchObject({ list: [[0, 10]], duplicates: 1, overlaps: 2 })
-    expect(other).toMatchObject({ list: one.list, duplicates: 1, overlaps: 2 })
-  })
-
-  it("finds duplicates among more extents at one offset than a list holds", () => {
-    const lengths = Array.from({ length: 2 * pageExtents }, (_, i) => 1 + ((i * 7919) % pageExtents))
-    expect(unite(lengths.map((length) => [3, length]))).toMatchObject({
-      list: [[3, pageExtents]],
-      duplicates: pageExtents,
-      overlaps: pageExtents - 1
-    })
-  })
-
-  it("merges many lists, in order and out of it", () => {
-    const count = 600_000
-    const ascending = extentRuns()
-    const shuffled = extentRuns()
-    for (let i = 0; i < count; i++) {
-      ascending.add(i * 10, 4)
-      shuffled.add(((i * 7919) % count) * 10, 4) // 7919 is prime and divides no count: a permutation
-    }
-    for (let i = 0; i < 100; i++) shuffled.add(i * 1000, 4)
-    const a = ascending.unite()
-    const b = shuffled.unite()
-    expect([a.count, a.bytes, a.duplicates, a.overlaps]).toEqual([count, 4 * count, 0, 0])
-    expect([b.count, b.bytes, b.duplicates, b.overlaps]).toEqual([count, 4 * count, 100, 0])
-    let at = 0
-    for (const { length, offset } of b) {
-      if (offset !== at || length !== 4) throw new Error(`${offset}+${length} where ${at}+4 belongs`)
-      at += 10
-    }
-    expect(at).toBe(10 * count)
   })
 })

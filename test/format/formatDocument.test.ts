@@ -9,6 +9,17 @@ import {
   blockSumsVersion,
   encodeBlockSums
 } from "../../src/format/blockSums.ts"
+import {
+  controlFileBytes,
+  controlHeaderBytes,
+  controlMagic,
+  type ControlRecord,
+  controlSlotBytes,
+  controlVersion,
+  encodeControlRecord,
+  maxChunks
+} from "../../src/format/controlRecord.ts"
+import { slotOf } from "../../src/format/controlSlots.ts"
 import { cellBytes, cellCapacity, cellKind, headWord, unusedStart } from "../../src/format/offmapCell.ts"
 import { epsilonCells, segmentBytes } from "../../src/format/offmapIndex.ts"
 import {
@@ -23,6 +34,7 @@ import {
 import { Offmap } from "../../src/file/Offmap.ts"
 import { Io } from "../../src/io/Io.ts"
 import { IoMemory } from "../../src/io/IoMemory.ts"
+import { parseStoreName, storePaths } from "../../src/store/storePaths.ts"
 
 const document = readFileSync(new URL("../../src/format/FORMAT.md", import.meta.url), "utf8")
 
@@ -32,27 +44,56 @@ interface Field {
   readonly meaning: string
 }
 
-/** The fields of the first table below a heading. */
-const tableBelow = (heading: string): Map<string, Field> => {
+/** The rows of the first table below a heading, each as its cells. */
+const rowsBelow = (heading: string): Array<Array<string>> => {
   const start = document.indexOf(`\n${heading}\n`)
   assert.notStrictEqual(start, -1, heading)
   const lines = document.slice(start + heading.length + 2).split("\n")
-  const from = lines.findIndex((line) => line.startsWith("|"))
-  const rows = lines.slice(
-    from + 2,
-    from + 2 + lines.slice(from + 2).findIndex((line) => !line.startsWith("|"))
+  const from = lines.findIndex((line) => line.startsWith("|")) + 2
+  const rows = lines.slice(from, from + lines.slice(from).findIndex((line) => !line.startsWith("|")))
+  return rows.map((row) =>
+    row
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim())
   )
-  return new Map(
-    rows.map((row) => {
-      const [, offset, bytes, field, meaning] = row.split("|").map((cell) => cell.trim())
-      return [field, { offset: Number(offset), bytes: Number.parseInt(bytes), meaning }]
-    })
+}
+
+/** The fields that the first table below a heading tells of. */
+const tableBelow = (heading: string): Map<string, Field> =>
+  new Map(
+    rowsBelow(heading).map(([offset, bytes, field, meaning]) => [
+      field,
+      { offset: Number(offset), bytes: Number.parseInt(bytes), meaning }
+    ])
   )
+
+/** The bytes of an example, as the document prints them. */
+const hexdumpShown = (name: string): string => {
+  const shown = new RegExp(`<!-- hexdump: ${name} -->\n\`\`\`\n([^\`]*)\n\`\`\`\n<!-- /hexdump -->`).exec(
+    document
+  )
+  assert.isNotNull(shown, name)
+  return shown[1]
+    .split("\n")
+    .map((row) => row.replace(/\s{3,}.*$/, ""))
+    .join("\n")
 }
 
 const read = (bytes: Uint8Array, { bytes: width, offset }: Field): number => {
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   return width === 4 ? view.getUint32(offset, true) : Number(view.getBigUint64(offset, true))
+}
+
+const controlExample: ControlRecord = {
+  sequence: 42,
+  generation: 1,
+  suffixStart: 1000,
+  prefixDataBytes: 300,
+  prefixMapBytes: 360,
+  firstChunk: 2,
+  firstChunkOffset: 900,
+  chunkLengths: [4096, 150]
 }
 
 const threeBindings = (): Effect.Effect<Uint8Array, unknown, Io> =>
@@ -134,10 +175,7 @@ describe("FORMAT.md", () => {
 
   it("shows an image byte for byte", async () => {
     const image = await Effect.runPromise(threeBindings().pipe(Effect.provide(IoMemory.layer)))
-    const shown = /<!-- hexdump: three-bindings -->\n```\n([^`]*)\n```\n<!-- \/hexdump -->/.exec(document)
-    assert.isNotNull(shown)
-    const rows = shown[1].split("\n").map((row) => row.replace(/\s{3,}.*$/, ""))
-    assert.strictEqual(rows.join("\n"), hexdump(image))
+    assert.strictEqual(hexdumpShown("three-bindings"), hexdump(image))
     assert.match(document, new RegExp(`The image has ${image.length}\\s+bytes\\.`))
   })
 
@@ -156,5 +194,74 @@ describe("FORMAT.md", () => {
     assert.strictEqual(fields.get("sums")?.offset, blockSumsHeaderBytes)
     assert.strictEqual(at("sums"), sums[0])
     assert.strictEqual(bytes.length % 8, 0)
+  })
+
+  it("places the fields of a control record where the codec does", () => {
+    const fields = tableBelow("## The control file")
+    const { chunkLengths, ...numbers } = controlExample
+    const bytes = encodeControlRecord({ ...numbers, chunkLengths: [...chunkLengths, 2 ** 40] })
+    const at = (name: string) => read(bytes, fields.get(name) ?? assert.fail(name))
+    for (const [name, value] of Object.entries(numbers)) assert.strictEqual(at(name), value, name)
+    assert.strictEqual(new TextDecoder().decode(bytes.subarray(0, 8)), controlMagic)
+    assert.include(fields.get("magic")?.meaning, controlMagic)
+    assert.strictEqual(at("version"), controlVersion)
+    assert.strictEqual(at("recordBytes"), bytes.length)
+    assert.strictEqual(at("chunks"), 3)
+    assert.include(fields.get("chunks")?.meaning, `0 to ${maxChunks}`)
+    const crcAt = fields.get("recordCrc")?.offset ?? assert.fail()
+    assert.strictEqual(at("recordCrc"), crc32(bytes.subarray(crcAt + 4), crc32(bytes.subarray(0, crcAt))))
+    const lengths = fields.get("chunkLengths") ?? assert.fail()
+    assert.strictEqual(lengths.offset, controlHeaderBytes)
+    assert.strictEqual(read(bytes, { ...lengths, offset: lengths.offset + 16 }), 2 ** 40)
+    const covered = [...fields.values()].reduce((sum, field) => sum + field.bytes, 0)
+    assert.strictEqual(covered, controlHeaderBytes + 8, "no byte is left out or told twice")
+    const inOrder = [...fields.values()].map(({ bytes, offset }) => [offset, offset + bytes])
+    for (let i = 1; i < inOrder.length; i++) assert.strictEqual(inOrder[i][0], inOrder[i - 1][1])
+  })
+
+  it("tells the sizes of the control file", () => {
+    const words = (value: number) => value.toLocaleString("en")
+    const sizes = `has ${words(controlFileBytes)} bytes, always: two *slots* of ${words(controlSlotBytes)}.`
+    assert.include(document, sizes)
+    assert.include(document, `is from ${controlHeaderBytes} to ${controlSlotBytes}`)
+  })
+
+  it("shows a control record byte for byte", () => {
+    const bytes = encodeControlRecord(controlExample)
+    assert.strictEqual(hexdumpShown("control-record"), hexdump(bytes))
+    assert.include(document, `the first; it has ${bytes.length} bytes.`)
+    assert.strictEqual(slotOf(controlExample.sequence), 0)
+  })
+
+  it("names the files of a store as the code does", () => {
+    const paths = storePaths("")
+    const made = [
+      paths.control,
+      paths.controlTmp,
+      paths.lock,
+      ...["", ".map", ".tmp", ".map.tmp"].map((end) => `${paths.prefix(77)}${end}`),
+      paths.chunk(88),
+      paths.sums(88)
+    ]
+    const told = rowsBelow("## The files of a store").map(([name]) =>
+      name.slice(1, -1).replace("<g>", "77").replace("<n>", "88")
+    )
+    assert.deepStrictEqual(
+      told.map((name) => `${paths.directory}/${name}`),
+      made
+    )
+    for (const name of told) assert.isDefined(parseStoreName(name), name)
+  })
+
+  it("tells the version of every part", () => {
+    const versions = new Map(rowsBelow("## Versions").map(([part, version]) => [part, Number(version)]))
+    assert.deepStrictEqual(
+      versions,
+      new Map([
+        ["offmap image", offmapVersion],
+        ["block sums", blockSumsVersion],
+        ["control record", controlVersion]
+      ])
+    )
   })
 })

@@ -1,9 +1,11 @@
 /**
- * The data of a finished sparse file, read at physical offsets.
+ * Bytes of a file that will not change any more: mapped where possible, verified on request.
  *
- * From memory mappings where they are to be had, else by reads, with the same results. A mapping
- * covers at most 1 GiB, since Node 20 aborts on a view above 4 GiB. What is given out is always a
- * copy. With the sums at hand every 64 KiB block is verified when it is touched for the first time.
+ * They are read from memory mappings where those are to be had, else from the file, with the same
+ * results. A mapping covers at most 1 GiB, since Node 20 aborts on a view above 4 GiB. What is given
+ * out is always a copy. With the sums at hand every 64 KiB block is verified when it is touched for
+ * the first time. Ranges have at least one byte and lie within the
+ * data: nobody checks them here.
  *
  * Everything is synchronous and throws.
  */
@@ -14,20 +16,21 @@ import { Corrupt, ReadOutOfBounds } from "../bytes/errors.ts"
 import { blockSumsBlockBytes } from "../format/blockSums.ts"
 import type { IoFile } from "../io/Io.ts"
 
+/** A multiple of the blocks that are summed: none of them lies in two windows. */
 const windowBytes = 2 ** 30
 
-export interface SparseDataOptions {
+export interface FixedDataOptions {
   readonly file: IoFile
-  /** The length of the data, to which the file's size has been compared. */
+  /** The length of the data, which begins the file; the file's size has been compared to it. */
   readonly length: number
-  /** The sums of all blocks, to verify what is read; undefined to trust it. */
+  /** The sums of all blocks of the data, to verify what is read; undefined to trust it. */
   readonly sums: Uint32Array | undefined
   /** Mappings of `windowBytes` each that cover all of the data; undefined to read. */
   readonly windows: ReadonlyArray<Uint8Array> | undefined
 }
 
-/** Maps all of the data, or gives undefined where that can't be done. */
-export const mapSparseData = (
+/** Maps the first `length` bytes of a file, or gives undefined where that can't be done. */
+export const mapFixedData = (
   file: IoFile,
   length: number
 ): Effect.Effect<ReadonlyArray<Uint8Array> | undefined, never, Scope.Scope> =>
@@ -40,14 +43,16 @@ export const mapSparseData = (
     // Whatever keeps a mapping from being made, reading will work or say what is wrong.
   }).pipe(Effect.catch(() => Effect.succeed(undefined)))
 
-export class SparseData {
+export class FixedData {
   readonly file: IoFile
   readonly length: number
   private readonly windows: ReadonlyArray<Uint8Array> | undefined
   private readonly sums: Uint32Array | undefined
   private readonly verified: Uint8Array
+  /** What blocks are read into where they can't be summed in place. Made when first needed. */
+  private block: Uint8Array | undefined
 
-  constructor(options: SparseDataOptions) {
+  constructor(options: FixedDataOptions) {
     this.file = options.file
     this.length = options.length
     this.windows = options.windows
@@ -89,10 +94,21 @@ export class SparseData {
 
   private verifyBlock(block: number, sum: number): void {
     const at = block * blockSumsBlockBytes
-    const bytes = new Uint8Array(Math.min(blockSumsBlockBytes, this.length - at))
-    this.readInto(at, bytes)
-    if (crc32(bytes) !== sum) throw blockDamaged(this.file.path, block)
+    const length = Math.min(blockSumsBlockBytes, this.length - at)
+    if (crc32(this.blockBytes(at, length)) !== sum) throw blockDamaged(this.file.path, block)
     this.verified[block] = 1
+  }
+
+  /** The bytes of one block: where they are mapped, else read to where the next block will be. */
+  private blockBytes(at: number, length: number): Uint8Array {
+    if (this.windows !== undefined) {
+      const mapped = this.windows[Math.floor(at / windowBytes)]
+      return new Uint8Array(mapped.buffer, mapped.byteOffset + (at % windowBytes), length)
+    }
+    this.block ??= new Uint8Array(Math.min(blockSumsBlockBytes, this.length))
+    const bytes = this.block.subarray(0, length)
+    this.readInto(at, bytes)
+    return bytes
   }
 
   private readInto(physical: number, buffer: Uint8Array): void {

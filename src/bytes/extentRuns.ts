@@ -6,8 +6,8 @@
  *
  * Extents that only touch stay two: fusing those is for whoever stores them.
  */
-import type { Extent } from "../bytes/extent.ts"
-import { ExtentList, pageExtents } from "../bytes/extentList.ts"
+import type { Extent } from "./extent.ts"
+import { ExtentList, pageExtents } from "./extentList.ts"
 
 /** What uniting gives. Iterating it again starts over. */
 export interface UnitedExtents extends Iterable<Extent> {
@@ -19,6 +19,8 @@ export interface UnitedExtents extends Iterable<Extent> {
   readonly duplicates: number
   /** Extents that overlapped another one without being its duplicate. */
   readonly overlaps: number
+  /** The extents themselves, for whoever takes the list over; what is iterated is this list. */
+  readonly extents: ExtentList
 }
 
 export interface ExtentRuns {
@@ -26,7 +28,12 @@ export interface ExtentRuns {
   readonly add: (offset: number, length: number) => void
   /** Unites what was added, and empties the runs. */
   readonly unite: () => UnitedExtents
+  /** The same for whoever lets others run in between: each step passes some ten thousand extents. */
+  readonly unitingSteps: () => Generator<void, UnitedExtents>
 }
+
+/** The extents that one step passes: a millisecond's work. */
+const stepExtents = 16_384
 
 export const extentRuns = (): ExtentRuns => {
   let full: Array<ExtentList> = []
@@ -38,13 +45,23 @@ export const extentRuns = (): ExtentRuns => {
     }
     last.push(offset, length)
   }
-  const unite = (): UnitedExtents => {
+  const begin = (): Uniting => {
     const lists = last.count > 0 ? [...full, sorted(last)] : full
     full = []
     last = new ExtentList()
-    return united(lists)
+    return new Uniting(lists)
   }
-  return { add, unite }
+  const unite = (): UnitedExtents => {
+    const uniting = begin()
+    uniting.step(Infinity)
+    return uniting.finish()
+  }
+  function* unitingSteps(): Generator<void, UnitedExtents> {
+    const uniting = begin()
+    while (uniting.step(stepExtents)) yield
+    return uniting.finish()
+  }
+  return { add, unite, unitingSteps }
 }
 
 /** Sorts by offset, then length, so that duplicates become neighbours. */
@@ -138,48 +155,65 @@ const sink = (heap: Array<Run>, from: number): void => {
   heap[at] = run
 }
 
-/** Unites sorted lists, and empties the array of them: nothing else may keep what is passed. */
-const united = (lists: Array<ExtentList>): UnitedExtents => {
-  const heap = runsOf(lists)
-  lists.length = 0
-  for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i)
-  const result = new ExtentList()
-  let [bytes, duplicates, overlaps] = [0, 0, 0]
-  let [start, end] = [0, 0] // the united extent under construction; empty at first
-  let [lastOffset, lastLength] = [-1, -1]
+/** Sorted lists on their way to one list. */
+class Uniting {
+  private readonly heap: Array<Run>
+  private readonly extents = new ExtentList()
+  private bytes = 0
+  private duplicates = 0
+  private overlaps = 0
+  /** The united extent under construction; empty at first. */
+  private start = 0
+  private end = 0
+  private lastOffset = -1
+  private lastLength = -1
 
-  const finish = (): void => {
-    result.push(start, end - start)
-    bytes += end - start
+  /** Empties `lists`: nothing else may keep what is passed. */
+  constructor(lists: Array<ExtentList>) {
+    this.heap = runsOf(lists)
+    lists.length = 0
+    for (let i = (this.heap.length >> 1) - 1; i >= 0; i--) sink(this.heap, i)
   }
 
-  while (heap.length > 0) {
-    const run = heap[0]
-    const { length, offset } = run
-    if (offset === lastOffset && length === lastLength) duplicates++
-    else if (offset < end) {
-      overlaps++
-      if (offset + length > end) end = offset + length
+  /** Passes at most so many extents; false when none is left. */
+  step(atMost: number): boolean {
+    const { heap } = this
+    for (let left = atMost; left > 0 && heap.length > 0; left--) {
+      const run = heap[0]
+      this.take(run.offset, run.length)
+      if (!run.advance()) {
+        const tail = heap.pop()!
+        if (heap.length > 0) heap[0] = tail
+      }
+      if (heap.length > 1) sink(heap, 0)
+    }
+    return heap.length > 0
+  }
+
+  finish(): UnitedExtents {
+    if (this.end > 0) this.push()
+    this.end = 0
+    const { bytes, duplicates, extents, overlaps } = this
+    const iterate = () => extents[Symbol.iterator]()
+    return { count: extents.count, bytes, duplicates, overlaps, extents, [Symbol.iterator]: iterate }
+  }
+
+  private take(offset: number, length: number): void {
+    if (offset === this.lastOffset && length === this.lastLength) this.duplicates++
+    else if (offset < this.end) {
+      this.overlaps++
+      if (offset + length > this.end) this.end = offset + length
     } else {
-      if (end > 0) finish()
-      start = offset
-      end = offset + length
+      if (this.end > 0) this.push()
+      this.start = offset
+      this.end = offset + length
     }
-    lastOffset = offset
-    lastLength = length
-    if (!run.advance()) {
-      const tail = heap.pop()!
-      if (heap.length > 0) heap[0] = tail
-    }
-    if (heap.length > 1) sink(heap, 0)
+    this.lastOffset = offset
+    this.lastLength = length
   }
-  if (end > 0) finish()
 
-  return {
-    count: result.count,
-    bytes,
-    duplicates,
-    overlaps,
-    [Symbol.iterator]: () => result[Symbol.iterator]()
+  private push(): void {
+    this.extents.push(this.start, this.end - this.start)
+    this.bytes += this.end - this.start
   }
 }

@@ -1,0 +1,71 @@
+/**
+ * Reading a section of block sums: nothing of it is believed before its checksum matched, and no
+ * memory is asked for before the file is known to hold so much.
+ */
+import * as Effect from "effect/Effect"
+import { crc32 } from "../bytes/crc32.ts"
+import { Corrupt } from "../bytes/errors.ts"
+import {
+  type BlockSumsHeader,
+  blockSumsHeaderBytes,
+  blockSumsTableBytes,
+  decodeBlockSums,
+  decodeBlockSumsHeader
+} from "../format/blockSums.ts"
+import { attempt } from "../io/attempt.ts"
+import type { IoFile, ReadError, ReadSomeError } from "../io/Io.ts"
+
+/** The header of the section that begins at `offset` and must end where the file does, checked. */
+export const readBlockSumsHeader = (
+  file: IoFile,
+  offset: number,
+  fileSize: number
+): Effect.Effect<BlockSumsHeader, ReadSomeError | Corrupt> =>
+  Effect.gen(function* () {
+    const bytes = new Uint8Array(blockSumsHeaderBytes)
+    const count = yield* file.readSomeAt(offset, bytes)
+    return yield* attempt<BlockSumsHeader, Corrupt>(() =>
+      decodeBlockSumsHeader(bytes.subarray(0, count), { path: file.path, offset, fileSize })
+    )
+  })
+
+/** Large enough to be read fast, small enough to cost nothing. */
+const tablePieceBytes = 256 * 1024
+
+/** Checks the table against its sum, in bounded memory: a terabyte of data has 64 MiB of sums. */
+export const checkBlockSumsTable = (
+  file: IoFile,
+  offset: number,
+  header: BlockSumsHeader
+): Effect.Effect<void, ReadError | Corrupt> =>
+  Effect.gen(function* () {
+    const tableBytes = blockSumsTableBytes(header.blocks)
+    const piece = new Uint8Array(Math.min(tablePieceBytes, tableBytes))
+    let sum = 0
+    for (let at = 0; at < tableBytes; at += piece.length) {
+      const part = piece.subarray(0, Math.min(piece.length, tableBytes - at))
+      yield* file.readAt(offset + blockSumsHeaderBytes + at, part)
+      sum = crc32(part, sum)
+    }
+    if (sum !== header.tableSum) return yield* tableDamaged(file, offset)
+  })
+
+/** All sums, in memory: four bytes for every 64 KiB of data. The table is checked as it is read. */
+export const readBlockSumsTable = (
+  file: IoFile,
+  offset: number,
+  header: BlockSumsHeader
+): Effect.Effect<Uint32Array, ReadError | Corrupt> =>
+  Effect.gen(function* () {
+    const table = new Uint8Array(blockSumsTableBytes(header.blocks))
+    yield* file.readAt(offset + blockSumsHeaderBytes, table)
+    if (crc32(table) !== header.tableSum) return yield* tableDamaged(file, offset)
+    return decodeBlockSums(table, header.blocks)
+  })
+
+const tableDamaged = (file: IoFile, offset: number): Corrupt =>
+  new Corrupt({
+    path: file.path,
+    offset: offset + blockSumsHeaderBytes,
+    reason: "the checksum of the block sums is wrong"
+  })

@@ -1,0 +1,123 @@
+/**
+ * What a collection copies from: the committed bytes below its `upTo`, at their virtual offsets.
+ *
+ * Every block of 64 KiB is verified at its first touch, so that damage is found and never copied.
+ * What is read can't change meanwhile: the prefix is finished, and the chunks are sealed.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Corrupt } from "../bytes/errors.ts"
+import type { VirtualOffset } from "../bytes/offset.ts"
+import { FixedData, mapFixedData } from "../file/fixedData.ts"
+import type { OffmapTable } from "../file/offmapTable.ts"
+import type { SparseOpenError } from "../file/SparseFileReader.ts"
+import { loadSums, openSparseFile } from "../file/sparseOpening.ts"
+import { sparsePaths } from "../file/sparsePaths.ts"
+import type { SparseSource } from "../file/sparseSource.ts"
+import type { IoService } from "../io/Io.ts"
+import type { StoreState } from "./storeState.ts"
+
+/** Bytes that are copied in the time that an extent of its own takes. */
+const gapBytes = 512
+
+interface SourcePrefix {
+  readonly map: OffmapTable
+  readonly mapPath: string
+  readonly data: FixedData
+}
+
+interface SourceChunk {
+  readonly offset: VirtualOffset
+  readonly end: VirtualOffset
+  readonly data: FixedData
+}
+
+/** The chunks before `upTo` must be sealed. */
+export const openCollectionSource = (
+  io: IoService,
+  state: StoreState,
+  upTo: VirtualOffset
+): Effect.Effect<SparseSource<Corrupt>, SparseOpenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const prefix = yield* openSourcePrefix(io, state)
+    const chunks: Array<SourceChunk> = []
+    for (const chunk of state.chunks) {
+      if (chunk.offset >= upTo) break
+      const data = yield* chunk.verifiedView(chunk.length, chunk.sums!)
+      chunks.push({ offset: chunk.offset, end: chunk.end, data })
+    }
+    const source = new CollectionSource(prefix, chunks, state.suffixStart)
+    const readAt = (offset: number, buffer: Uint8Array): void => source.readAt(offset, buffer)
+    return { path: state.directory, size: Effect.succeed(upTo), unsafe: { readAt }, gapBytes }
+  })
+
+const openSourcePrefix = (
+  io: IoService,
+  state: StoreState
+): Effect.Effect<SourcePrefix | undefined, SparseOpenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (state.prefix === undefined) return undefined
+    const opened = yield* openSparseFile(io, sparsePaths(state.prefix.reader.path))
+    const { data: file, dataLength: length, map, mapFile } = opened
+    const sums = yield* loadSums(opened)
+    const windows = yield* mapFixedData(file, length)
+    return { map, mapPath: mapFile.path, data: new FixedData({ file, length, sums, windows }) }
+  })
+
+class CollectionSource {
+  private readonly prefix: SourcePrefix | undefined
+  private readonly chunks: ReadonlyArray<SourceChunk>
+  private readonly suffixStart: VirtualOffset
+  /** Of the chunk that was read from last: reads ascend. */
+  private chunk = 0
+
+  constructor(
+    prefix: SourcePrefix | undefined,
+    chunks: ReadonlyArray<SourceChunk>,
+    suffixStart: VirtualOffset
+  ) {
+    this.prefix = prefix
+    this.chunks = chunks
+    this.suffixStart = suffixStart
+  }
+
+  /** Fills `buffer`, except for what is in no extent of the prefix, which stays as it is. */
+  readAt(start: VirtualOffset, buffer: Uint8Array): void {
+    for (let at = 0; at < buffer.length;) {
+      at += this.readPart(start + at, buffer, at)
+    }
+  }
+
+  /** Reads what lies together from `offset` on, or passes over a hole, and gives its length. */
+  private readPart(offset: VirtualOffset, buffer: Uint8Array, at: number): number {
+    return offset >= this.suffixStart
+      ? this.readChunk(offset, buffer, at)
+      : this.readPrefix(offset, buffer, at)
+  }
+
+  private readChunk(offset: VirtualOffset, buffer: Uint8Array, at: number): number {
+    while (this.chunks[this.chunk].end <= offset) this.chunk++
+    const { data, end, offset: start } = this.chunks[this.chunk]
+    const count = Math.min(buffer.length - at, end - offset)
+    data.copy(offset - start, buffer, at, count)
+    return count
+  }
+
+  private readPrefix(offset: VirtualOffset, buffer: Uint8Array, at: number): number {
+    const atMost = Math.min(buffer.length - at, this.suffixStart - offset)
+    if (this.prefix === undefined) return atMost
+    const { data, map, mapPath } = this.prefix
+    const binding = map.locate(offset)
+    if (binding === undefined) return Math.min(atMost, (map.next(offset) ?? this.suffixStart) - offset)
+    const into = offset - binding.virtual
+    const count = Math.min(atMost, binding.length - into)
+    const physical = binding.physical + into
+    if (count === 0 || physical + count > data.length) {
+      // Only a map that no collection made can say so: its checksums hold.
+      const reason = `the binding of ${binding.length} bytes at ${binding.virtual} reaches beyond the data`
+      throw new Corrupt({ path: mapPath, offset: 0, reason })
+    }
+    data.copy(physical, buffer, at, count)
+    return count
+  }
+}

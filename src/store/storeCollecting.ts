@@ -1,0 +1,394 @@
+/**
+ * Collecting a store: keeping the live extents before an offset, and giving back the disk of the rest.
+ *
+ * 1. Gather: the live extents are read, clipped, sorted and united, and every byte of them is found
+ *    to be readable. A dry run ends here.
+ * 2. Seal: the active chunk ends where the committed bytes end, so that what is copied stands still.
+ * 3. Copy: the live bytes, verified, become the sparse file of the next generation.
+ * 4. Promote: it is made durable, under its final names.
+ * 5. Publish: the new generation goes into both slots of control; from then on it is the store.
+ * 6. Remove: the former prefix, and the chunks that lie wholly before the offset.
+ *
+ * Up to step 5 nothing of the store has changed: a failure or an interruption removes what was made.
+ * Everything that takes long is done in slices, between which others run.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import { Closed, InvalidArgument, Locked } from "../bytes/errors.ts"
+import type { Extent } from "../bytes/extent.ts"
+import type { ExtentList } from "../bytes/extentList.ts"
+import { type ExtentRuns, extentRuns, type UnitedExtents } from "../bytes/extentRuns.ts"
+import { checkOffset, checkRange } from "../bytes/offset.ts"
+import type { ControlRecord } from "../format/controlRecord.ts"
+import { SparseFile } from "../file/SparseFile.ts"
+import { sparsePaths } from "../file/sparsePaths.ts"
+import { attempt } from "../io/attempt.ts"
+import { Io, type IoService } from "../io/Io.ts"
+import { openCollectionSource } from "./collectionSource.ts"
+import type { ControlFile } from "./controlFile.ts"
+import { diskBytes, nextGeneration, sealedRecord } from "./generation.ts"
+import { closePrefix, openPrefixAt } from "./prefix.ts"
+import { filesGone } from "./storeOpening.ts"
+import type { StoreCommitting } from "./storeCommitting.ts"
+import {
+  collectionMillisMetric,
+  collectionsMetric,
+  freedBytesMetric,
+  keptBytesMetric
+} from "./storeMetrics.ts"
+import type { StoreReading } from "./storeReading.ts"
+import type {
+  StoreCollected,
+  StoreCollectError,
+  StoreCollectMillis,
+  StoreCollectOptions
+} from "./storeService.ts"
+import type { RetiredFiles, StoreState } from "./storeState.ts"
+
+/** Extents handled between two chances for other fibers to run: about a millisecond's work. */
+const sliceExtents = 8192
+/** What memory is held for each extent of a list, for each binding of a map, and for the copy. */
+const extentBytes = 16
+const bindingBytes = 8
+const copyBufferBytes = 512 * 1024
+
+type Step = Exclude<keyof StoreCollectMillis, "total">
+type Millis = { -readonly [step in keyof StoreCollectMillis]: number }
+
+/** What is to be kept. */
+interface Live {
+  readonly given: number
+  readonly count: number
+  readonly bytes: number
+  readonly extents: ExtentList
+}
+
+type Outcome = Omit<StoreCollected, "millis">
+
+interface Made {
+  readonly before: ControlRecord
+  readonly after: ControlRecord
+  /** In the new prefix. */
+  readonly extents: number
+}
+
+export interface StoreCollectingOptions {
+  readonly state: StoreState
+  readonly io: IoService
+  readonly reading: StoreReading
+  readonly committing: StoreCommitting
+  readonly control: ControlFile
+  /** Holds the files of the store. */
+  readonly scope: Scope.Scope
+}
+
+export class StoreCollecting {
+  private readonly options: StoreCollectingOptions
+  private readonly running = Semaphore.makeUnsafe(1)
+  private readonly closing = Deferred.makeUnsafe<never, Closed>()
+
+  constructor(options: StoreCollectingOptions) {
+    this.options = options
+  }
+
+  collect<E, R>(options: StoreCollectOptions<E, R>): Effect.Effect<StoreCollected, StoreCollectError | E, R> {
+    const { state } = this.options
+    const collection = Effect.suspend(() => new Collection(this.options, options).run).pipe(
+      this.running.withPermitsIfAvailable(1),
+      Effect.flatMap(
+        Option.match({
+          onNone: () => Effect.fail(new Locked({ path: state.directory, holder: "another collection" })),
+          onSome: Effect.succeed
+        })
+      )
+    )
+    return attempt<void, StoreCollectError>(() => state.checkWritable("collect")).pipe(
+      Effect.andThen(Effect.raceFirst(collection, Deferred.await(this.closing))),
+      Effect.withSpan("Store.collect", { attributes: { directory: state.directory, upTo: options.upTo } })
+    )
+  }
+
+  /** Ends a collection that is under way, and waits until it has cleaned up; allows no other. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    const { directory } = this.options.state
+    return Effect.andThen(
+      Deferred.fail(this.closing, new Closed({ path: directory, operation: "collect" })),
+      this.running.withPermit(Effect.void)
+    )
+  })
+}
+
+/** One run of the six steps. */
+class Collection<E, R> {
+  private readonly options: StoreCollectingOptions
+  private readonly request: StoreCollectOptions<E, R>
+  private readonly millis: Millis = {
+    gather: 0,
+    seal: 0,
+    copy: 0,
+    promote: 0,
+    publish: 0,
+    remove: 0,
+    total: 0
+  }
+  /** Set before control is written: from then on only control knows whose files are debris. */
+  private publishing = false
+  private retired: RetiredFiles | undefined
+  private peakMemoryBytes = 0
+
+  constructor(options: StoreCollectingOptions, request: StoreCollectOptions<E, R>) {
+    this.options = options
+    this.request = request
+  }
+
+  readonly run: Effect.Effect<StoreCollected, StoreCollectError | E, R> = Effect.gen(
+    { self: this },
+    function* () {
+      const since = performance.now()
+      yield* attempt<void, InvalidArgument>(() => this.checkUpTo())
+      const live = yield* this.timed("gather", this.gather)
+      const outcome = this.request.dryRun === true ? this.foresee(live) : yield* this.replacePrefix(live)
+      this.millis.total = performance.now() - since
+      const result: StoreCollected = { ...outcome, millis: this.millis }
+      yield* report(result)
+      return result
+    }
+  )
+
+  private checkUpTo(): void {
+    const { state } = this.options
+    const { upTo } = this.request
+    checkOffset("collect", "upTo", upTo)
+    const refuse = (reason: string) => new InvalidArgument({ operation: "collect", reason })
+    if (upTo > state.committedEnd) {
+      throw refuse(`upTo ${upTo} is beyond ${state.committedEnd}, the end of what is committed`)
+    }
+    if (upTo < state.suffixStart) {
+      throw refuse(`upTo ${upTo} is before ${state.suffixStart}, that of the last collection`)
+    }
+  }
+
+  // 1.
+  private readonly gather: Effect.Effect<Live, StoreCollectError | E, R> = Effect.gen(
+    { self: this },
+    function* () {
+      const { live, upTo } = this.request
+      const runs = extentRuns()
+      let given = 0
+      const take = (some: Iterable<Extent>): Effect.Effect<void, InvalidArgument> =>
+        inSlices<InvalidArgument>(some, ({ length, offset }) => {
+          checkRange("collect", offset, length)
+          given++
+          if (length > 0 && offset < upTo) runs.add(offset, Math.min(length, upTo - offset))
+        })
+      const taken: Effect.Effect<void, E | InvalidArgument, R> = Stream.isStream(live)
+        ? Stream.runForEachArray(live as Stream.Stream<Extent, E, R>, take)
+        : take(live)
+      yield* taken
+      const { bytes, count, extents } = yield* united(runs)
+      this.heldMemory(extentBytes * (given + count))
+      const { reading } = this.options
+      yield* inSlices<StoreCollectError>(extents, ({ length, offset }) =>
+        reading.checkReadable(offset, length)
+      )
+      return { given, count, bytes, extents }
+    }
+  )
+
+  /** What a collection would do. */
+  private foresee(live: Live): Outcome {
+    const { upTo } = this.request
+    const before = this.options.state.record
+    const after = nextGeneration(sealedRecord(before), { upTo, dataBytes: live.bytes, mapBytes: 0 })
+    return this.outcome(live, { before, after, extents: fusedCount(live.extents) })
+  }
+
+  private replacePrefix(live: Live): Effect.Effect<Outcome, StoreCollectError> {
+    return Effect.gen({ self: this }, function* () {
+      const { committing, state } = this.options
+      const before = state.record
+      // 2.
+      yield* this.timed("seal", committing.seal)
+      const path = state.paths.prefix(before.generation + 1)
+      // What a collection that failed could not remove.
+      yield* this.removeFiles(sparseNames(path))
+      const extents = yield* this.build(path, live).pipe(
+        Effect.tap(this.timed("publish", this.publish(path))),
+        Effect.onError(() => (this.publishing ? Effect.void : this.removeFiles(sparseNames(path)))),
+        Effect.ensuring(Effect.suspend(() => this.timed("remove", this.retire)))
+      )
+      return this.outcome(live, { before, after: state.record, extents })
+    })
+  }
+
+  /** Makes the sparse file of the next generation, and gives its number of extents. */
+  private build(path: string, live: Live): Effect.Effect<number, StoreCollectError> {
+    const { io, state } = this.options
+    const { onProgress, upTo } = this.request
+    return Effect.gen({ self: this }, function* () {
+      const source = yield* openCollectionSource(io, state, upTo).pipe(
+        Effect.catchTag(["NoSuchFile", "Incomplete"], (missing) => Effect.fail(filesGone(missing)))
+      )
+      const writer = yield* SparseFile.create(path, { maxGap: 0 })
+      // 3.
+      const copy = writer.appendExtents(source, live.extents, {
+        onProgress: (bytes) => onProgress?.({ bytes, total: live.bytes })
+      })
+      const { extents } = yield* this.timed("copy", copy)
+      this.heldMemory(extentBytes * live.count + bindingBytes * extents + copyBufferBytes)
+      // 4.
+      yield* this.timed("promote", writer.close)
+      return extents
+    }).pipe(
+      Effect.scoped,
+      Effect.provideService(Io, io),
+      // The writer is nobody else's.
+      Effect.catchTag("DoubleClose", (impossible) => Effect.die(impossible))
+    )
+  }
+
+  // 5.
+  private publish(path: string): Effect.Effect<void, StoreCollectError> {
+    const { committing, control, io, scope, state } = this.options
+    return committing.inTurn("collect", () =>
+      Effect.gen({ self: this }, function* () {
+        const prefix = yield* openPrefixAt(io, path, state.verifyReads).pipe(
+          Scope.provide(scope),
+          Effect.catchTag("Incomplete", (missing) => Effect.fail(filesGone(missing)))
+        )
+        const { dataLength: dataBytes, mapBytes } = prefix.reader
+        const next = nextGeneration(state.record, { upTo: this.request.upTo, dataBytes, mapBytes })
+        this.publishing = true
+        // Whatever is removed is removed behind this: both slots, each synced, name the new files only.
+        yield* committing.poisoning(control.writeBoth(next)).pipe(Effect.onError(() => closePrefix(prefix)))
+        this.retired = state.replace(next, prefix)
+      })
+    )
+  }
+
+  // 6.
+  private readonly retire: Effect.Effect<void> = Effect.suspend(() => {
+    const { retired } = this
+    if (retired === undefined) return Effect.void
+    return Effect.andThen(
+      Effect.andThen(
+        closePrefix(retired.prefix),
+        Effect.forEach(retired.chunks, (chunk) => chunk.close, { discard: true })
+      ),
+      this.removeFiles(retired.paths)
+    )
+  })
+
+  /** What can't be removed now is debris, which the next writer removes. */
+  private removeFiles(paths: ReadonlyArray<string>): Effect.Effect<void> {
+    const { io } = this.options
+    const remove = (path: string) =>
+      io.remove(path).pipe(
+        Effect.catchTag("NoSuchFile", () => Effect.void),
+        Effect.catch((error) =>
+          Effect.logWarning(`${path} is of no use any more, and stays: ${error.message}`)
+        )
+      )
+    return Effect.forEach(paths, remove, { discard: true })
+  }
+
+  private outcome(live: Live, made: Made): Outcome {
+    const { dryRun = false, upTo } = this.request
+    const { after, before, extents } = made
+    const readable = before.prefixDataBytes + upTo - before.suffixStart
+    return {
+      dryRun,
+      generation: after.generation,
+      upTo,
+      extentsGiven: live.given,
+      extents,
+      bytesKept: live.bytes,
+      bytesFreed: readable - live.bytes,
+      chunksRemoved: after.firstChunk - before.firstChunk,
+      diskBytesBefore: diskBytes(before),
+      diskBytesAfter: diskBytes(after),
+      peakMemoryBytes: this.peakMemoryBytes
+    }
+  }
+
+  private heldMemory(bytes: number): void {
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes)
+  }
+
+  private timed<A, E1, R1>(step: Step, effect: Effect.Effect<A, E1, R1>): Effect.Effect<A, E1, R1> {
+    return Effect.suspend(() => {
+      const since = performance.now()
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => {
+          this.millis[step] = performance.now() - since
+        })
+      )
+    }).pipe(Effect.withSpan(`Store.collect.${step}`))
+  }
+}
+
+/** Looks at many extents, letting others run in between. */
+const inSlices = <E>(extents: Iterable<Extent>, look: (extent: Extent) => void): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
+    const rest = extents[Symbol.iterator]()
+    const slice = attempt<boolean, E>(() => {
+      for (let left = sliceExtents; left > 0; left--) {
+        const { done, value } = rest.next()
+        if (done === true) return false
+        look(value)
+      }
+      return true
+    })
+    return Effect.gen(function* () {
+      while (yield* slice) yield* Effect.yieldNow
+    })
+  })
+
+/** Unites what was gathered, letting others run in between. */
+const united = (runs: ExtentRuns): Effect.Effect<UnitedExtents> =>
+  Effect.gen(function* () {
+    const steps = runs.unitingSteps()
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value
+      yield* Effect.yieldNow
+    }
+  })
+
+/** How many extents are left when those that touch are fused. */
+const fusedCount = (extents: ExtentList): number => {
+  let count = 0
+  let end = -1
+  for (const { length, offset } of extents) {
+    if (offset !== end) count++
+    end = offset + length
+  }
+  return count
+}
+
+/** Every name that the sparse file at a path may have had while it was made. */
+const sparseNames = (path: string): ReadonlyArray<string> => {
+  const { data, dataTmp, map, mapTmp } = sparsePaths(path)
+  return [dataTmp, mapTmp, map, data]
+}
+
+const report = (collected: StoreCollected): Effect.Effect<void> => {
+  const { bytesFreed, bytesKept, dryRun, extents, millis } = collected
+  const annotated = Effect.annotateCurrentSpan({ bytesFreed, bytesKept, dryRun, extents })
+  if (dryRun) return annotated
+  return Effect.all(
+    [
+      annotated,
+      Metric.update(collectionsMetric, 1),
+      Metric.update(keptBytesMetric, bytesKept),
+      Metric.update(freedBytesMetric, bytesFreed),
+      Metric.update(collectionMillisMetric, millis.total)
+    ],
+    { discard: true }
+  )
+}

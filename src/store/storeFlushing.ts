@@ -1,0 +1,192 @@
+/**
+ * From memory to files: what was appended to a store, handed to the system chunk by chunk.
+ *
+ * Up to 1 MiB, and the record that crossed it, is one synchronous write: nobody can come between.
+ * More is written on the thread pool, while appends go on behind it. A flush that fails has lost
+ * nothing: what was not written stays in memory, and the next one goes on from there.
+ *
+ * A chunk's file is made when its first byte is flushed. Making one takes an Effect; a synchronous
+ * flush stops where a file is missing.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { Closed, Corrupt, FileExists, InvalidArgument, IoFailed, NoSpace } from "../bytes/errors.ts"
+import type { NoSuchFile, NotADirectory, NotAFile, Poisoned, RoNotAllowed } from "../bytes/errors.ts"
+import { MemoryLimit } from "../bytes/errors.ts"
+import type { VirtualOffset } from "../bytes/offset.ts"
+import { maxPendingBytes, recordSlackBytes } from "../file/appendBuffer.ts"
+import { attempt } from "../io/attempt.ts"
+import { type IoService, synchronousTransferBytes } from "../io/Io.ts"
+import type { Chunk } from "./chunk.ts"
+import type { StoreState } from "./storeState.ts"
+
+const synchronousFlushBytes = synchronousTransferBytes + recordSlackBytes
+
+/** What taking bytes back fails with. */
+export type ChunkReadError = Closed | Corrupt | InvalidArgument | IoFailed | MemoryLimit
+/** What a single write of a chunk fails with. */
+export type ChunkWriteError = Closed | IoFailed | NoSpace | Poisoned | RoNotAllowed
+export type StoreFlushError = ChunkWriteError | FileExists | NoSuchFile | NotADirectory | NotAFile
+
+export interface StoreFlushingOptions {
+  readonly state: StoreState
+  readonly io: IoService
+  /** Holds the files of all chunks. */
+  readonly scope: Scope.Scope
+}
+
+export class StoreFlushing {
+  /** Whether files were made whose names no fsync of the directory has made durable. */
+  unsyncedNames = false
+  private readonly options: StoreFlushingOptions
+  private readonly turn = Semaphore.makeUnsafe(1)
+  /** Whether bytes are being written on the thread pool: nobody else may write then. */
+  private inFlight = false
+
+  constructor(options: StoreFlushingOptions) {
+    this.options = options
+  }
+
+  /** Writes what can be written at once: all, unless a file is missing or a flush is under way. */
+  flushNow(): void {
+    const { state } = this.options
+    while (!this.inFlight && state.pending.length > 0) {
+      const { chunk, count } = this.next()
+      if (chunk.file === undefined) return
+      chunk.dirty = true
+      chunk.file.unsafe.writeAt(state.flushedEnd - chunk.offset, state.pending.first(count))
+      this.flushed(count)
+    }
+  }
+
+  /** Whether `flushNow` would write all that waits, without keeping others waiting for long. */
+  get canFlushNow(): boolean {
+    const { chunk, count } = this.next()
+    return !this.inFlight && chunk.file !== undefined && count <= synchronousFlushBytes
+  }
+
+  /** Flushes everything before `target`; mostly more. Can't be interrupted once it has begun. */
+  flushTo(target: VirtualOffset): Effect.Effect<void, StoreFlushError> {
+    const { state } = this.options
+    return this.alone(
+      Effect.gen({ self: this }, function* () {
+        while (state.flushedEnd < target) {
+          const { chunk } = this.next()
+          if (chunk.file === undefined) yield* this.makeFile(chunk)
+          yield* this.flushPiece
+        }
+      })
+    )
+  }
+
+  /** Runs `body` while nothing is written and nobody else is between two writes. */
+  alone<A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.turn.withPermit(Effect.uninterruptible(body))
+  }
+
+  /** Makes the file of a chunk. What has the name is of no commit. */
+  makeFile(chunk: Chunk): Effect.Effect<void, StoreFlushError> {
+    const { io, scope: outer, state } = this.options
+    return Effect.gen({ self: this }, function* () {
+      const path = state.paths.chunk(state.chunkNumber(state.chunks.indexOf(chunk)))
+      const scope = yield* Scope.fork(outer)
+      const file = yield* io.create(path, { overwrite: true }).pipe(
+        Scope.provide(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+      chunk.attach({ file, scope })
+      this.unsyncedNames = true
+    }).pipe(Effect.uninterruptible)
+  }
+
+  /** As `alone`, and synchronous flushes wait too: everything that is appended stays in memory. */
+  paused<A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.alone(
+      Effect.suspend(() => {
+        this.inFlight = true
+        return Effect.ensuring(
+          body,
+          Effect.sync(() => {
+            this.inFlight = false
+          })
+        )
+      })
+    )
+  }
+
+  /** While paused: takes everything from `start` on, which no commit has, back into memory. */
+  unflush(start: VirtualOffset): Effect.Effect<void, ChunkReadError> {
+    const { state } = this.options
+    return Effect.flatMap(this.readBack(start), (bytes) =>
+      attempt<void, MemoryLimit>(() => {
+        const pending = state.emptyBuffer()
+        pending.reserve(bytes.length + state.pending.length)
+        pending.push(bytes)
+        pending.push(state.pending.first(state.pending.length))
+        state.pending = pending
+        state.flushedEnd = start
+      })
+    )
+  }
+
+  /** The bytes from `start` on that are in files, a slice at a time. */
+  private readBack(start: VirtualOffset): Effect.Effect<Uint8Array, ChunkReadError> {
+    const { state } = this.options
+    return Effect.gen(function* () {
+      const end = state.flushedEnd
+      const bytes = yield* attempt<Uint8Array, MemoryLimit>(() => memoryFor(end - start))
+      for (let at = start; at < end;) {
+        const chunk = state.chunks[state.chunkIndexAt(at)]
+        const count = Math.min(synchronousTransferBytes, chunk.end - at, end - at)
+        yield* attempt<void, ChunkReadError>(() => chunk.copy(at - chunk.offset, bytes, at - start, count))
+        at += count
+        yield* Effect.yieldNow
+      }
+      return bytes
+    })
+  }
+
+  /** The chunk that the first byte to be flushed belongs to, and how many bytes of it wait. */
+  private next(): { readonly chunk: Chunk; readonly count: number } {
+    const { state } = this.options
+    const { flushedEnd, pending } = state
+    // Sealed chunks that are flushed already end here: the one that begins here is meant.
+    const chunk = state.chunks[state.chunkIndexAt(flushedEnd)]
+    return { chunk, count: Math.min(pending.length, chunk.end - flushedEnd) }
+  }
+
+  private flushed(count: number): void {
+    const { state } = this.options
+    state.flushedEnd += count
+    state.pending.dropFirst(count)
+  }
+
+  private readonly flushPiece = Effect.suspend((): Effect.Effect<void, StoreFlushError> => {
+    const { state } = this.options
+    const { chunk, count } = this.next()
+    if (count <= synchronousFlushBytes) return attempt(() => this.flushNow())
+    chunk.dirty = true
+    this.inFlight = true
+    return chunk.file!.writeAt(state.flushedEnd - chunk.offset, state.pending.first(count)).pipe(
+      Effect.catchTag("InvalidArgument", Effect.die), // every append has checked where it ends
+      Effect.tap(() => Effect.sync(() => this.flushed(count))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.inFlight = false
+        })
+      )
+    )
+  })
+}
+
+/** The most that is taken back: the most that can wait. */
+const memoryFor = (length: number): Uint8Array => {
+  try {
+    if (length <= maxPendingBytes) return new Uint8Array(length)
+  } catch {
+    // The machine has less to give.
+  }
+  throw new MemoryLimit({ limit: maxPendingBytes, wanted: length })
+}
