@@ -1,9 +1,10 @@
 /**
  * A chunk: one piece of the suffix, a file of bytes that were appended one after the other.
  *
- * All chunks but the last are sealed: nothing is appended to them any more. A chunk has no file
- * before its first byte is flushed. How much of the file counts is not the file's own knowledge but
- * control's: what lies beyond is of no commit, and is overwritten.
+ * All chunks but the last are sealed: nothing is appended to them any more. A chunk gets its file
+ * when its first byte is flushed or when control is to list it, whichever comes first. How much of
+ * the file counts is not the file's own knowledge but control's: what lies beyond is of no commit,
+ * and is overwritten.
  *
  * Only committed bytes are mapped, since nobody changes them. A mapping of the active chunk is
  * replaced by a larger one when the chunk has doubled, so that all of them together cost no more

@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Corrupt, NoSuchFile } from "../bytes/errors.ts"
 import type { ControlRecord } from "../format/controlRecord.ts"
-import { directoryOf } from "../io/directoryOf.ts"
 import type { DirectoryError, IoService } from "../io/Io.ts"
 import { type ControlFile, createControl, openControl } from "./controlFile.ts"
 import { filesGone, nothingKnown, openFiles, type OpenFiles } from "./storeOpening.ts"
@@ -47,7 +46,7 @@ export const openForWriting = (
 ): Effect.Effect<OpenedForWriting, StoreOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const { create, io, paths, verifyReads } = options
-    if (create) yield* makeDirectory(io, paths.directory)
+    if (create && (yield* io.classify(paths.directory)) === "none") yield* io.makeDirectory(paths.directory)
     // A directory that is no store is left as it is, without a lock file.
     const found = yield* findControl(io, paths, create)
     yield* io.lock(paths.lock)
@@ -88,14 +87,6 @@ export const findControl = (
       return yield* new Corrupt({ path: paths.control, offset: 0, reason })
     }
     return create ? false : yield* new NoSuchFile({ path: paths.control })
-  })
-
-const makeDirectory = (io: IoService, directory: string): Effect.Effect<void, StoreOpenError> =>
-  Effect.gen(function* () {
-    if ((yield* io.classify(directory)) !== "none") return
-    yield* io.makeDirectory(directory)
-    // fsync of the parent: the store's own name, before anybody is told that the store is there.
-    yield* io.syncDirectory(directoryOf(directory))
   })
 
 /** Removes what an interrupted commit, rollback or collection left. Its absence need not be durable. */
