@@ -10,6 +10,7 @@ import { count, counted, duration, exactSize } from "./figures.ts"
 import { mustBeDirectory, mustDiffer } from "./filePlaces.ts"
 import { directoryArgument, directoryFlag, jsonFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
+import { withProgress } from "./progress.ts"
 import { openStore } from "./storeInput.ts"
 
 export const storeBackup = Command.make(
@@ -41,7 +42,9 @@ const run = Effect.fnUntraced(function* (input: {
   yield* mustDiffer({ path: out, other: directory, roles: "both DIR and --out" })
   yield* mustBeDirectory(dirname(out))
   const store = yield* openStore(directory, { readonly: true })
-  const copy = yield* store.backup(out)
+  let progress = { bytes: 0, total: 0 }
+  const copying = store.backup(out, { onProgress: (now) => (progress = now) })
+  const copy = yield* withProgress(copying, { label: "copying", progress: () => progress, quiet: json })
   const millis = Math.round(performance.now() - start)
   const { bytes, committedEnd, files } = copy
   yield* json

@@ -7,13 +7,13 @@
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import type { Corrupt } from "../bytes/errors.ts"
 import type { StoreChecked, StoreDamage } from "../store/storeService.ts"
 import { StoreDamaged } from "./errors.ts"
 import { counted, duration, exactSize } from "./figures.ts"
 import { directoryArgument, jsonFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
-import { openStore } from "./storeInput.ts"
+import { withProgress } from "./progress.ts"
+import { checkDirectory } from "./storeInput.ts"
 
 export const storeCheck = Command.make(
   "check",
@@ -37,7 +37,9 @@ export const checkStore = Effect.fnUntraced(function* (options: {
 }) {
   const { directory, json } = options
   const start = performance.now()
-  const checked: Checked = yield* Effect.scoped(openAndCheck(directory))
+  let progress = { bytes: 0, total: 0 }
+  const checking = checkDirectory(directory, { onProgress: (now) => (progress = now) })
+  const checked = yield* withProgress(checking, { label: "checking", progress: () => progress, quiet: json })
   const { damage } = checked
   const millis = Math.round(performance.now() - start)
   if (json) yield* printJson({ ok: damage.length === 0, path: directory, ...checked, millis })
@@ -48,32 +50,9 @@ export const checkStore = Effect.fnUntraced(function* (options: {
   }
 })
 
-interface Damage extends Omit<StoreDamage, "kind"> {
-  /** `open`: what kept the store from being opened. */
-  readonly kind: StoreDamage["kind"] | "open"
-}
+const damageSentence = ({ offset, path, reason }: StoreDamage): string => `${path} at ${offset}: ${reason}`
 
-/** As `StoreChecked`, of any store. */
-interface Checked extends Omit<StoreChecked, "damage"> {
-  readonly damage: ReadonlyArray<Damage>
-}
-
-const openAndCheck = (directory: string) =>
-  openStore(directory, { readonly: true }).pipe(
-    Effect.flatMap((store) => store.check()),
-    Effect.catchTag("Corrupt", (error) => Effect.succeed(unopened(error)))
-  )
-
-const unopened = ({ offset, path, reason }: Corrupt): Checked => ({
-  damage: [{ kind: "open", path, offset, reason }],
-  verifiedBytes: 0,
-  unverifiedBytes: 0,
-  extents: 0
-})
-
-const damageSentence = ({ offset, path, reason }: Damage): string => `${path} at ${offset}: ${reason}`
-
-const wholeSentence = (directory: string, checked: Checked, millis: number): string => {
+const wholeSentence = (directory: string, checked: StoreChecked, millis: number): string => {
   const { extents, unverifiedBytes, verifiedBytes } = checked
   const rest = unverifiedBytes === 0 ? "" : `; ${exactSize(unverifiedBytes)} have no checksums yet`
   const kept = extents === 0 ? "" : ` and ${counted(extents, "extent")}`

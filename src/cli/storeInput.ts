@@ -5,7 +5,8 @@
  */
 import { basename } from "node:path"
 import * as Effect from "effect/Effect"
-import { Store } from "../store/Store.ts"
+import { NoSuchFile } from "../bytes/errors.ts"
+import { Store, type StoreScanOptions } from "../store/Store.ts"
 import { NotAStore } from "./errors.ts"
 import { mustBeDirectory } from "./filePlaces.ts"
 
@@ -14,8 +15,16 @@ export const controlName = "store.control"
 
 /** Opens the store in `directory`: to change it, or read-only, beside whoever does. */
 export const openStore = (directory: string, options: { readonly readonly: boolean }) =>
-  Effect.andThen(mustBeDirectory(directory), Store.open({ directory, readonly: options.readonly })).pipe(
-    Effect.catchTag("NoSuchFile", (error) =>
-      Effect.fail(basename(error.path) === controlName ? new NotAStore({ path: directory }) : error)
-    )
+  inStore(directory, Store.open({ directory, readonly: options.readonly }))
+
+/** Checks the store in `directory`, be it ever so damaged. */
+export const checkDirectory = (directory: string, options: StoreScanOptions) =>
+  inStore(directory, Store.check(directory, options))
+
+const inStore = <A, E, R>(directory: string, effect: Effect.Effect<A, E | NoSuchFile, R>) =>
+  Effect.andThen(mustBeDirectory(directory), effect).pipe(
+    Effect.mapError((error) => (isControlMissing(error) ? new NotAStore({ path: directory }) : error))
   )
+
+const isControlMissing = (error: unknown): error is NoSuchFile =>
+  error instanceof NoSuchFile && basename(error.path) === controlName

@@ -1,8 +1,9 @@
 /**
  * `lacuna verify`: is the sparse file what was written, and does it hold what the source holds?
  *
- * A store is checked as `lacuna store check` does. A sparse file is checked against its own checksums; with `--against`, also every live byte against the
- * same offset of the source. A negative answer is a result, which `--json` prints too, and status 1.
+ * A store is checked as `lacuna store check` does. A sparse file is checked against its own
+ * checksums; with `--against`, also every live byte against the same offset of the source. A negative
+ * answer is a result, which `--json` prints too, and status 1.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

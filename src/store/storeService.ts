@@ -333,11 +333,11 @@ export interface StoreService {
   readonly extents: () => IterableIterator<Extent>
   /** No I/O. */
   readonly stats: () => StoreStats
-  /** Verifies every checksum and invariant of the committed state. Reads all of it. */
+  /** Verifies every checksum and invariant of what is committed now, refreshed or not. Reads all of it. */
   readonly check: (options?: StoreScanOptions) => Effect.Effect<StoreChecked, StoreCheckError>
   /**
-   * Writes a copy of the committed state into `directory`, which must be missing or empty, verified
-   * on the way. It opens as a store of its own.
+   * Writes a copy of what is committed now, refreshed or not, into `directory`, which must be missing
+   * or empty, verified on the way. It opens as a store of its own.
    */
   readonly backup: (
     directory: string,

@@ -249,7 +249,7 @@ describe.concurrent("lacuna store check", () => {
     expect(ended.status).toBe(1)
     expect(JSON.parse(ended.text)).toMatchObject({
       ok: false,
-      damage: [{ kind: "open", path: "wiped/store.control" }]
+      damage: [{ kind: "control", path: "wiped/store.control" }]
     })
     expect(ended.stderr).toMatch(/^lacuna: the store wiped is damaged: wiped\/store\.control at \d+: .+\n$/)
   })
