@@ -7,6 +7,7 @@ import { assert, beforeAll, describe, it, onTestFinished } from "vitest"
 
 const root = join(import.meta.dirname, "..")
 const readme = readFileSync(join(root, "README.md"), "utf8")
+const consoles = [...readme.matchAll(/```console\n([\s\S]*?)```/g)]
 const examples = [...readme.matchAll(/```js\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/g)]
 
 describe("the README's examples", () => {
@@ -17,6 +18,7 @@ describe("the README's examples", () => {
   it("are found, and each is followed by its output", () => {
     assert.isAtLeast(examples.length, 3)
     assert.strictEqual(examples.length, [...readme.matchAll(/^```js$/gm)].length)
+    assert.isAtLeast(consoles.length, 2)
   })
 
   it.each(examples.map(([, code, output], index) => ({ index, code, output })))(
@@ -31,15 +33,16 @@ describe("the README's examples", () => {
     }
   )
 
-  it("on the command line print what it says, times aside", () => {
-    const directory = mkdtempSync(join(tmpdir(), "lacuna-readme-"))
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    const [, shown] = /```console\n([\s\S]*?)```/.exec(readme) ?? assert.fail("no console example")
-    const commands = shown.split("\n").filter((line) => line.startsWith("$ "))
-    assert.isAtLeast(commands.length, 5)
-    const seen = commands.map((command) => `${command}\n${typed(command.slice(2), directory)}`).join("")
-    assert.strictEqual(withoutTimes(seen), withoutTimes(shown))
-  })
+  it.each(consoles.map(([, shown], index) => ({ index, shown })))(
+    "on the command line, example $index prints what it says, times aside",
+    ({ shown }) => {
+      const directory = mkdtempSync(join(tmpdir(), "lacuna-readme-"))
+      onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+      const commands = shown.split("\n").filter((line) => line.startsWith("$ "))
+      const seen = commands.map((command) => `${command}\n${typed(command.slice(2), directory)}`).join("")
+      assert.strictEqual(withoutTimes(seen), withoutTimes(shown))
+    }
+  )
 })
 
 /** What a terminal shows of `command`; where its output lacks the last line's end, the prompt is on a new line. */

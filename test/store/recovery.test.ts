@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { afterEach, assert, beforeAll, describe, it } from "vitest"
-import type { Io } from "../../src/io/Io.ts"
+import { Io, type IoService } from "../../src/io/Io.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { Store } from "../../src/store/Store.ts"
 import type { StoreOptions, StoreService } from "../../src/store/storeService.ts"
@@ -384,7 +384,9 @@ describe("damage that no opening looks for", () => {
             assert.strictEqual(found.failure._tag, "Corrupt")
             corrupt++
           }
-          assert.strictEqual(corrupt, 1)
+          // As many as share the block.
+          assert.isAbove(corrupt, 0)
+          assert.isBelow(corrupt, extents.length)
         })
       ))
   }
@@ -461,6 +463,65 @@ describe("what control does not name", () => {
         yield* store.close
         const again = yield* open()
         assert.deepStrictEqual(again.stats().recovery!.removed, [])
+      })
+    ))
+})
+
+describe("a collection that finishes while a reader opens the files it has read of", () => {
+  const theIo = Effect.gen(function* () {
+    return yield* Io
+  })
+  /** Io that collects all of the store before each of the next `left` openings of a chunk. */
+  const collecting = (writer: StoreService, disturbance: { left: number }) =>
+    Effect.map(theIo, (io): IoService => {
+      const collected = Effect.gen(function* () {
+        yield* writer.append(recordAt(records))
+        yield* writer.commit
+        const upTo = writer.committedEnd()
+        yield* writer.collect({ live: [{ offset: upTo - recordBytes, length: recordBytes }], upTo })
+      }).pipe(Effect.orDie)
+      return {
+        ...io,
+        open: (path, options) => {
+          if (!path.endsWith(".suffix") || disturbance.left === 0) return io.open(path, options)
+          disturbance.left--
+          return Effect.andThen(collected, io.open(path, options))
+        }
+      }
+    })
+
+  it("makes it look at control again, however often, and open the newer state", () =>
+    run(
+      Effect.gen(function* () {
+        const writer = yield* open()
+        const io = yield* collecting(writer, { left: 5 })
+        const reader = yield* open(reading).pipe(Effect.provideService(Io, io))
+        assert.strictEqual(reader.stats().generation, writer.stats().generation)
+        assert.strictEqual(writer.stats().generation, 6)
+        assert.strictEqual(reader.end(), writer.end())
+        const bytes = yield* reader.read(reader.end() - recordBytes, recordBytes)
+        assert.isTrue(Buffer.from(recordAt(records)).equals(bytes))
+      })
+    ))
+
+  it("and does so when it is refreshed, which keeps what was read before", () =>
+    run(
+      Effect.gen(function* () {
+        const writer = yield* open()
+        const disturbance = { left: 0 }
+        const io = yield* collecting(writer, disturbance)
+        const reader = yield* open(reading).pipe(Effect.provideService(Io, io))
+        yield* writer.split
+        yield* writer.append(recordAt(records))
+        yield* writer.commit
+        disturbance.left = 3
+        yield* judge(reader)
+        yield* reader.refresh
+        assert.strictEqual(disturbance.left, 0)
+        assert.strictEqual(reader.stats().generation, writer.stats().generation)
+        assert.strictEqual(reader.end(), writer.end())
+        const bytes = yield* reader.read(reader.end() - recordBytes, recordBytes)
+        assert.isTrue(Buffer.from(recordAt(records)).equals(bytes))
       })
     ))
 })

@@ -223,6 +223,19 @@ onEachIo((test) => {
       yield* reopened(io, directory, (again) => holds(again, all))
     }))
 
+  test("with a threshold of 0 nothing waits longer than until the next append", (directory) =>
+    Effect.gen(function* () {
+      const io = yield* Io
+      const store = yield* openOn(io, directory, { autoFlushThreshold: 0, chunkSize: 100 })
+      const append = Effect.gen(function* () {
+        for (let i = 0; i < 10; i++) yield* store.append(record(30, i))
+      })
+      yield* Effect.timeout(append, "5 seconds")
+      yield* holds(store, joined(...Array.from({ length: 10 }, (_, i) => record(30, i))))
+      yield* store.commit
+      yield* isSound(store)
+    }))
+
   test("a flush that failed between two chunks goes on where it stopped", (directory) =>
     Effect.gen(function* () {
       const io = yield* Io

@@ -14,6 +14,7 @@ import {
   expectBytes,
   gatedIo,
   holds,
+  interposedIo,
   isPoisoned,
   isSound,
   joined,
@@ -148,7 +149,9 @@ describe("many that commit", () => {
     test("a hundred fibers share a few fsyncs, and what each appended is durable when it goes on", (directory) =>
       Effect.gen(function* () {
         const io = yield* Io
-        const told = toldIo(io, directory)
+        // As on a disk, an fsync takes its time.
+        const slow = interposedIo(io, (operation) => (operation === "sync" ? turns(3) : Effect.void))
+        const told = toldIo(slow, directory)
         const store = yield* openOn(told.io, directory)
         told.forget()
         const one = (i: number) =>
@@ -294,7 +297,9 @@ describe("a commit that fails", () => {
               return false
             })
           )
-          const kept = failed.get(failing) === "poisoned" ? [] : later
+          // Control was written when its fsync failed: this system, which didn't crash, shows it.
+          const lost = failed.get(failing) === "poisoned" && failing !== "sync store.control"
+          const kept = lost ? [] : later
           yield* reopened(io, at, (store) =>
             Effect.gen(function* () {
               yield* holds(store, joined(acknowledged, ...kept))
@@ -315,19 +320,11 @@ describe("a commit that fails", () => {
           "sync store.control": "poisoned",
           "writeAt store.0.suffix": "works again",
           "create store.1.suffix": "works again",
-          "create store.1.suffix.sum": "works again"
+          "create store.1.suffix.sum": "works again",
+          // Nothing but a new file depends on these: the next commit makes another.
+          "sync store.0.suffix.sum": "works again",
+          "sync store.1.suffix.sum": "works again"
         })
-      }))
-
-    test("by any fsync of a file leaves the store poisoned, as is promised", (directory) =>
-      Effect.gen(function* () {
-        const io = yield* Io
-        const told = toldIo(io, directory)
-        const store = yield* beforeCommit(told.io, directory)
-        told.failing = (call) => call === "sync store.0.suffix.sum"
-        expect(yield* Effect.flip(store.commit)).toMatchObject({ _tag: "IoFailed" })
-        told.failing = () => false
-        yield* isPoisoned(store)
       }))
 
     test("a poisoned store can be closed, and opened at once", (directory) =>
@@ -356,9 +353,8 @@ describe("a commit that fails", () => {
         const store = yield* openOn(told.io, directory)
         yield* store.append(record(50, 1))
         told.failing = (call) => call === "create store.1.suffix"
-        for (let i = 0; i < 3; i++) {
-          expect(yield* Effect.flip(store.split)).toMatchObject({ _tag: "IoFailed", syscall: "create" })
-        }
+        expect(yield* Effect.flip(store.split)).toMatchObject({ _tag: "IoFailed", syscall: "create" })
+        yield* holds(store, record(50, 1))
         told.failing = () => false
         yield* store.append(record(50, 2))
         yield* store.split
@@ -385,22 +381,19 @@ describe("a rollback", () => {
         told.failing = () => false
         expect(yield* io.list(directory)).toContain("store.2.suffix")
         yield* store.rollback
-        expect(yield* io.list(directory)).toEqual(
-          ["store.0.suffix", "store.control", "store.lock"].concat(
-            // Of no commit either, and overwritten or removed later.
-            (yield* io.list(directory)).filter((name) => name === "store.0.suffix.sum")
-          )
-        )
+        const left = (yield* io.list(directory)).filter((name) => name !== "store.0.suffix.sum")
+        expect(left).toEqual(["store.0.suffix", "store.control", "store.lock"])
         yield* holds(store, acknowledged)
         yield* isSound(store)
         yield* store.close
         yield* reopened(io, directory, (again) => holds(again, acknowledged))
+        expect(yield* io.list(directory)).toEqual(["store.0.suffix", "store.control", "store.lock"])
       }))
 
     test("then other bytes, then a commit: they are there, and no others, when opened anew", (directory) =>
       Effect.gen(function* () {
         const io = yield* Io
-        const store = yield* openOn(io, directory, { chunkSize: 100, autoFlushThreshold: 0 })
+        const store = yield* openOn(io, directory, { chunkSize: 100, autoFlushThreshold: 1 })
         yield* store.rollback
         for (const part of later) yield* store.append(part)
         yield* store.rollback
@@ -427,8 +420,8 @@ describe("a rollback", () => {
         const io = yield* Io
         const told = toldIo(io, directory)
         const store = yield* beforeCommit(told.io, directory)
-        // The sums of chunk 0 and 1 are written, those of chunk 2 are not.
-        told.failing = (call) => call === "create store.2.suffix.sum"
+        // The sums of chunk 0 are written, those of chunk 1 are not.
+        told.failing = (call) => call === "create store.1.suffix.sum"
         expect(yield* Effect.flip(store.commit)).toMatchObject({ _tag: "IoFailed" })
         told.failing = () => false
         yield* store.rollback
@@ -453,7 +446,7 @@ describe("a rollback", () => {
         const io = yield* Io
         const told = toldIo(io, directory)
         const store = yield* beforeCommit(told.io, directory)
-        told.failing = (call) => call === "create store.2.suffix.sum"
+        told.failing = (call) => call === "create store.1.suffix.sum"
         yield* Effect.flip(store.commit)
         told.failing = () => false
         yield* store.rollback

@@ -1,0 +1,44 @@
+/**
+ * How long these tests run, from which seed, and how a failure is replayed.
+ *
+ * - `LACUNA_RUNS` multiplies the number of kills; the default is 1.
+ * - `LACUNA_SECONDS` is how long writer and readers run beside each other; the default is 60.
+ * - `LACUNA_SEED` and `LACUNA_PATH` (one of the stores that are killed one after the other) replay a
+ *   failure: the same steps and the same plan of kills. At which instruction a kill comes is the
+ *   system's choice, so a replay may take some attempts.
+ * - `LACUNA_KEEP=1` keeps the store of a failure, and tells where.
+ */
+import fs from "node:fs"
+import os from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+
+const numberFrom = (name: string): number | undefined => {
+  const text = process.env[name]
+  if (text === undefined || text === "") return undefined
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw new Error(`${name} must be a number, not ${text}`)
+  return value
+}
+
+export const runs = numberFrom("LACUNA_RUNS") ?? 1
+export const seconds = numberFrom("LACUNA_SECONDS") ?? 60
+export const seed = numberFrom("LACUNA_SEED") ?? Math.floor(Math.random() * 2 ** 31)
+/** The one part of a test that is to be run. */
+export const onlyPart = numberFrom("LACUNA_PATH")
+export const keepsFailures = process.env["LACUNA_KEEP"] === "1"
+
+/** The command that runs a test again. */
+export const replayCommand = (file: string, part?: number): string => {
+  const path = part === undefined ? "" : ` LACUNA_PATH=${part}`
+  return `LACUNA_SEED=${seed}${path} npx vitest run --config vitest.process.config.ts test/process/${file}`
+}
+
+/** A directory for the stores of one file, removed after its tests. */
+export const scratchDirectory = (): string => {
+  const directory = fs.mkdtempSync(join(os.tmpdir(), "lacuna-process-"))
+  afterAll(() => {
+    if (!keepsFailures) fs.rmSync(directory, { recursive: true, force: true })
+  })
+  return directory
+}

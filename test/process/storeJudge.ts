@@ -1,0 +1,136 @@
+/**
+ * Judges a store after a kill: that it is in a state that it may be in, and contains exactly what
+ * belongs to that state.
+ */
+import * as Effect from "effect/Effect"
+import { assert } from "vitest"
+import type { StoreService } from "../../src/store/storeService.ts"
+import type { KillMessage } from "./killedWriter.ts"
+import { type CollectRule, type Ledger, pieceBytes, type Placed, united } from "./ledger.ts"
+import type { Random } from "./randomness.ts"
+import { described } from "./records.ts"
+
+/** What one process has told, put into the ledger as far as it was acknowledged. */
+export class Acknowledged {
+  readonly ledger: Ledger
+  /** Appended, and their commit may or may not have come to its end: lists, each committed whole. */
+  private inFlight: Array<ReadonlyArray<Placed>> = []
+  private collection: CollectRule | undefined
+  opened = false
+  commits = 0
+  collections = 0
+
+  constructor(ledger: Ledger) {
+    this.ledger = ledger
+  }
+
+  get commitInFlight(): boolean {
+    return this.inFlight.length > 0
+  }
+
+  get collectionInFlight(): boolean {
+    return this.collection !== undefined
+  }
+
+  hear(message: KillMessage): void {
+    switch (message.told) {
+      case "opened":
+        this.opened = true
+        return
+      case "committing":
+        this.inFlight.push(message.records)
+        return
+      case "committed":
+        this.commits++
+        return this.commitTo(message.end)
+      case "collecting":
+        this.collection = message.rule
+        return
+      case "collected":
+        this.settleCollection(message.generation)
+    }
+  }
+
+  /** Takes over the state that was found after the kill, if it is one that may be. */
+  settle(store: StoreService): void {
+    const { committedEnd, generation, suffixStart } = store.stats()
+    const ends = [this.ledger.end, ...this.inFlight.map(endOf)]
+    assert.include(ends, committedEnd, "the end is what was acknowledged, or of a commit in flight")
+    this.commitTo(committedEnd)
+    this.inFlight = []
+    this.settleCollection(generation)
+    assert.strictEqual(generation, this.ledger.generation, "generation")
+    assert.strictEqual(suffixStart, this.ledger.suffixStart, "suffixStart")
+  }
+
+  private commitTo(end: number): void {
+    while (this.inFlight.length > 0 && endOf(this.inFlight[0]) <= end) {
+      for (const record of this.inFlight.shift()!) this.ledger.commit(record)
+    }
+    assert.isAtLeast(this.ledger.end, end, "what was committed was told before")
+  }
+
+  private settleCollection(generation: number): void {
+    const { collection } = this
+    this.collection = undefined
+    if (collection === undefined || generation === this.ledger.generation) return
+    this.ledger.collect(collection)
+    this.collections++
+  }
+}
+
+const endOf = (records: ReadonlyArray<Placed>): number => {
+  const { length, offset } = records[records.length - 1]
+  return offset + length
+}
+
+/** Every byte of the store is what the ledger says, and there is no other. */
+export const judgeContent = (store: StoreService, ledger: Ledger, random: Random) =>
+  Effect.gen(function* () {
+    assert.strictEqual(store.end(), ledger.end, "end")
+    assert.deepStrictEqual(united(store.extents()), ledger.extents(), "extents")
+    const { pieces } = ledger
+    const found = random.percent(50)
+      ? yield* store.readMany(
+          pieces.map(({ from }) => from),
+          pieces.map(({ from, to }) => to - from)
+        )
+      : pieces.map(({ from, to }) => {
+          const buffer = new Uint8Array(to - from)
+          store.unsafe.readInto(from, buffer)
+          return buffer
+        })
+    for (const [index, piece] of pieces.entries()) {
+      const same = Buffer.compare(found[index], pieceBytes(piece)) === 0
+      const { counter, round } = piece.record
+      if (!same) {
+        assert.fail(
+          `record ${counter} of round ${round} at ${piece.from} reads as ${described(found[index])}`
+        )
+      }
+    }
+    yield* judgeHoles(store, ledger, random)
+    const { damage } = yield* store.check()
+    assert.deepStrictEqual(damage, [], "damage")
+  })
+
+/** What was collected, and what is beyond the end, is told as that. */
+const judgeHoles = (store: StoreService, ledger: Ledger, random: Random) =>
+  Effect.gen(function* () {
+    let before = 0
+    for (const { length, offset } of ledger.extents()) {
+      if (offset > before) {
+        for (const at of [before, offset - 1, random.between(before, offset - 1)]) {
+          const refused = yield* Effect.flip(store.read(at, 1))
+          assert.strictEqual(refused._tag, "InvalidSparseRead", `a read at ${at}, which was collected`)
+        }
+        if (before > 0) {
+          const refused = yield* Effect.flip(store.read(before - 1, 2))
+          assert.strictEqual(refused._tag, "ReadOutOfBounds", `a read across ${before}`)
+        }
+      }
+      before = offset + length
+    }
+    const refused = yield* Effect.flip(store.read(ledger.end, 1))
+    assert.strictEqual(refused._tag, "ReadOutOfBounds", "a read at the end")
+  })
