@@ -102,12 +102,6 @@ export class Chunk {
     })
   }
 
-  /** A view of the sealed chunk whose every block is verified at its first touch by this view. */
-  verifiedView(length: number, sums: Uint32Array): Effect.Effect<FixedData, never, Scope.Scope> {
-    const { file } = this.opened!
-    return Effect.map(mapFixedData(file, length), (windows) => new FixedData({ file, length, sums, windows }))
-  }
-
   /**
    * Forgets all beyond `length`: of a chunk that no commit has sealed, so that checksums, if any, are
    * of no commit either. What is committed is never forgotten, and so no mapping is.

@@ -1,19 +1,20 @@
 /**
  * What a collection copies from: the committed bytes below its `upTo`, at their virtual offsets.
  *
- * Every block of 64 KiB is verified at its first touch, so that damage is found and never copied.
- * What is read can't change meanwhile: the prefix is finished, and the chunks are sealed.
+ * Every block of 64 KiB that holds live bytes is verified, and what is copied are the bytes that were
+ * verified: damage is found, and never passed on. What is read can't change meanwhile: the prefix is
+ * finished, and the chunks are sealed.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Corrupt } from "../bytes/errors.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
-import { FixedData, mapFixedData } from "../file/fixedData.ts"
 import type { OffmapTable } from "../file/offmapTable.ts"
 import type { SparseOpenError } from "../file/SparseFileReader.ts"
 import { loadSums, openSparseFile } from "../file/sparseOpening.ts"
 import { sparsePaths } from "../file/sparsePaths.ts"
 import type { SparseSource } from "../file/sparseSource.ts"
+import { VerifiedBlocks } from "../file/verifiedBlocks.ts"
 import type { IoService } from "../io/Io.ts"
 import type { StoreState } from "./storeState.ts"
 
@@ -23,13 +24,13 @@ const gapBytes = 512
 interface SourcePrefix {
   readonly map: OffmapTable
   readonly mapPath: string
-  readonly data: FixedData
+  readonly data: VerifiedBlocks
 }
 
 interface SourceChunk {
   readonly offset: VirtualOffset
   readonly end: VirtualOffset
-  readonly data: FixedData
+  readonly data: VerifiedBlocks
 }
 
 /** The chunks before `upTo` must be sealed. */
@@ -43,7 +44,7 @@ export const openCollectionSource = (
     const chunks: Array<SourceChunk> = []
     for (const chunk of state.chunks) {
       if (chunk.offset >= upTo) break
-      const data = yield* chunk.verifiedView(chunk.length, chunk.sums!)
+      const data = new VerifiedBlocks({ file: chunk.file!, length: chunk.length, sums: chunk.sums! })
       chunks.push({ offset: chunk.offset, end: chunk.end, data })
     }
     const source = new CollectionSource(prefix, chunks, state.suffixStart)
@@ -60,8 +61,7 @@ const openSourcePrefix = (
     const opened = yield* openSparseFile(io, sparsePaths(state.prefix.reader.path))
     const { data: file, dataLength: length, map, mapFile } = opened
     const sums = yield* loadSums(opened)
-    const windows = yield* mapFixedData(file, length)
-    return { map, mapPath: mapFile.path, data: new FixedData({ file, length, sums, windows }) }
+    return { map, mapPath: mapFile.path, data: new VerifiedBlocks({ file, length, sums }) }
   })
 
 class CollectionSource {

@@ -105,13 +105,11 @@ const copyAll = (job: BackupJob): Effect.Effect<StoreBackedUp, StoreBackupError>
     const pieces = [...(yield* prefixPieces(job)), ...chunkPieces(job)]
     const total = pieces.reduce((sum, { length }) => sum + length, 0)
     let bytes = 0
-    for (const piece of pieces) {
-      made.push(piece.to)
-      yield* copyPiece(io, piece, (count) => {
-        bytes += count
-        options.onProgress?.({ bytes, total })
-      })
+    const copied = (count: number): void => {
+      bytes += count
+      options.onProgress?.({ bytes, total })
     }
+    for (const piece of pieces) yield* copyPiece(job, piece, copied)
     for (const [index, { length, number, sealed }] of controlChunks(record).entries()) {
       if (!sealed) continue
       made.push(target.sums(number))
@@ -153,12 +151,13 @@ const chunkPieces = ({ sources, target }: BackupJob): ReadonlyArray<Piece> => {
 
 /** Copies a file, verified, and makes the copy durable. */
 const copyPiece = (
-  io: IoService,
+  { io, made }: BackupJob,
   piece: Piece,
   copied: (count: number) => void
 ): Effect.Effect<void, Closed | Corrupt | CreateError> =>
   Effect.gen(function* () {
     const copy = yield* io.create(piece.to, { overwrite: false })
+    made.push(piece.to)
     yield* forEachPiece(piece.file, piece, (bytes, at) =>
       Effect.map(copy.writeAt(at, bytes), () => copied(bytes.length))
     )

@@ -185,7 +185,14 @@ export class StoreReading {
           at = 0
         }
         const slice = buffer.subarray(at, at + sliceBytes)
-        yield* attempt<void, StoreReadError>(() => this.readNow(offset + at, slice))
+        yield* attempt<void, StoreReadError>(() => {
+          try {
+            this.readNow(offset + at, slice)
+          } catch (error) {
+            check() // what is wrong with the whole range now says it better than a slice's error
+            throw error
+          }
+        })
         at += slice.length
         if (at < buffer.length) yield* Effect.yieldNow
       }
