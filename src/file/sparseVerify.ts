@@ -51,7 +51,8 @@ export const verifySparseFile = Effect.fn("SparseFile.verify")(function* (
   )
 })
 
-const checkMap = ({ dataLength, map, mapFile }: OpenedSparseFile): number => {
+/** Verifies all pages of the map, and that every extent lies within the data; gives their number. Throws. */
+export const checkMap = ({ dataLength, map, mapFile }: OpenedSparseFile): number => {
   map.verifyAll()
   return countExtents(map, dataLength, mapFile.path)
 }

@@ -59,9 +59,11 @@ export class Store extends Context.Service<Store, StoreService>()("lacuna/Store"
     yield* attempt<void, InvalidArgument>(() => checkOptions(options))
     // A scope of its own, so that close can release everything before the caller's ends.
     const scope = yield* Scope.fork(yield* Scope.Scope)
-    const open = options.readonly === true ? openReader(io, options, scope) : openWriter(io, options, scope)
-    return yield* open.pipe(
-      Scope.provide(scope),
+    // All files are in one of their own within it, which ends when everybody is done with them.
+    const files = yield* Scope.fork(scope)
+    const open = options.readonly === true ? openReader : openWriter
+    return yield* open({ io, options, scope, files }).pipe(
+      Scope.provide(files),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
   }, Effect.uninterruptible)
@@ -91,7 +93,16 @@ const checkOptions = (options: StoreOptions): void => {
   if (readonly === true && create === true) throw refuse("a store can't be created read-only")
 }
 
-const openReader = (io: IoService, options: StoreOptions, scope: Scope.Closeable) =>
+interface Opening {
+  readonly io: IoService
+  readonly options: StoreOptions
+  /** Ends with the store. */
+  readonly scope: Scope.Closeable
+  /** Holds the store's files open. */
+  readonly files: Scope.Scope
+}
+
+const openReader = ({ files: filesScope, io, options, scope }: Opening) =>
   Effect.gen(function* () {
     const paths = storePaths(options.directory)
     const verifyReads = options.verifyReads ?? false
@@ -104,7 +115,7 @@ const openReader = (io: IoService, options: StoreOptions, scope: Scope.Closeable
     })
     yield* state.fix(0)
     const reading = new StoreReading(state)
-    const reader = yield* makeReader({ io, scope, state })
+    const reader = yield* makeReader({ files: filesScope, io, scope, state })
     return Store.of({
       ...common({ io, reading, recovery: undefined, state }),
       ...reader.operations,
@@ -115,7 +126,7 @@ const openReader = (io: IoService, options: StoreOptions, scope: Scope.Closeable
     })
   })
 
-const openWriter = (io: IoService, options: StoreOptions, scope: Scope.Closeable) =>
+const openWriter = ({ files: filesScope, io, options, scope }: Opening) =>
   Effect.gen(function* () {
     const paths = storePaths(options.directory)
     const { create = false, verifyReads = false } = options
@@ -131,7 +142,7 @@ const openWriter = (io: IoService, options: StoreOptions, scope: Scope.Closeable
     const reading = new StoreReading(state)
     const writer = yield* makeWriter({
       ...{ autoFlushThreshold, chunkSize },
-      ...{ control, io, reading, scope, state }
+      ...{ control, files: filesScope, io, reading, scope, state }
     })
     return Store.of({
       ...common({ io, reading, recovery, state }),

@@ -75,7 +75,8 @@ export class StoreAppending {
   /** Whether so much waits that nothing is appended before it is flushed, and that takes an Effect. */
   private get mustWait(): boolean {
     const { autoFlushThreshold, flushing, state } = this.options
-    return state.pending.length >= autoFlushThreshold && !flushing.canFlushNow
+    const { length } = state.pending
+    return length > 0 && length >= autoFlushThreshold && !flushing.canFlushNow
   }
 
   private flushed(operation: string): Effect.Effect<void, StoreAppendError> {

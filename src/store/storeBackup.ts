@@ -16,6 +16,7 @@ import { attempt } from "../io/attempt.ts"
 import type { CreateError, IoFile, IoService } from "../io/Io.ts"
 import { writeSums } from "./chunkSums.ts"
 import { createControl } from "./controlFile.ts"
+import { diskBytes } from "./generation.ts"
 import { filesGone, nothingKnown } from "./storeOpening.ts"
 import { type StorePaths, storePaths } from "./storePaths.ts"
 import { type Committed, openCommitted } from "./storeRefreshing.ts"
@@ -120,7 +121,8 @@ const copyAll = (job: BackupJob): Effect.Effect<StoreBackedUp, StoreBackupError>
     yield* createControl(io, target, record)
     const { directory } = target
     const { generation } = record
-    return { directory, generation, committedEnd: controlEnd(record), files: made.length + 1, bytes }
+    const committedEnd = controlEnd(record)
+    return { directory, generation, committedEnd, files: made.length + 1, bytes: diskBytes(record) }
   })
 
 const prefixPieces = ({

@@ -14,13 +14,17 @@ import {
   type NotAFile
 } from "../bytes/errors.ts"
 import { forEachPiece } from "../file/filePieces.ts"
-import { SparseFile } from "../file/SparseFile.ts"
+import { loadSums, type OpenedSparseFile, openSparseFile } from "../file/sparseOpening.ts"
+import { sparsePaths } from "../file/sparsePaths.ts"
+import { checkMap } from "../file/sparseVerify.ts"
+import { blockSumsBlockBytes } from "../format/blockSums.ts"
 import { type ControlledChunk, controlChunks, type ControlRecord } from "../format/controlRecord.ts"
 import type { ControlState } from "../format/controlSlots.ts"
 import { attempt } from "../io/attempt.ts"
-import { Io, type IoFile, type IoService } from "../io/Io.ts"
+import type { IoFile, IoService } from "../io/Io.ts"
 import { readSums } from "./chunkSums.ts"
 import { readControl } from "./controlFile.ts"
+import { filesGone } from "./storeOpening.ts"
 import type { StorePaths } from "./storePaths.ts"
 import { findControl } from "./storeRecovery.ts"
 import type {
@@ -28,7 +32,6 @@ import type {
   StoreScanError,
   StoreDamage,
   StoreDamageKind,
-  StoreProgress,
   StoreScanOptions
 } from "./storeService.ts"
 
@@ -141,7 +144,8 @@ class Check {
         const reason = `the file ends here, and ${length} bytes were committed`
         this.add("file", new Corrupt({ path, offset: size, reason }))
       }
-      const end = Math.min(size, length)
+      // Of a file that is too short the last block is not whole: that is said already.
+      const end = size < length ? size - (size % blockSumsBlockBytes) : length
       if (sums === undefined) this.unverifiedBytes += end
       else {
         yield* forEachPiece(file, { length: end, sums }, (piece) =>
@@ -153,25 +157,35 @@ class Check {
 
   private prefix(record: ControlRecord): Effect.Effect<void, StoreScanError> {
     const path = this.paths.prefix(record.generation)
+    const { io } = this
     const verify = Effect.gen({ self: this }, function* () {
-      let before = 0
-      const onProgress = ({ bytes }: StoreProgress): void => {
-        this.verified(bytes - before)
-        before = bytes
-      }
-      const { bytes, extents } = yield* SparseFile.verify(path, { onProgress })
-      this.extents = extents
-      const { mapBytes, offmap } = yield* SparseFile.open(path)
-      this.verified(mapBytes)
-      this.compare(path, bytes, record.prefixDataBytes)
-      this.compare(`${path}.map`, mapBytes, record.prefixMapBytes)
-      const beyond = yield* attempt<number | undefined, Corrupt>(() => offmap.next(record.suffixStart))
+      const opened = yield* openSparseFile(io, sparsePaths(path))
+      const { data, dataLength, mapBytes, mapFile } = opened
+      this.compare(path, dataLength, record.prefixDataBytes)
+      this.compare(mapFile.path, mapBytes, record.prefixMapBytes)
+      yield* this.report("map", this.map(opened, record))
+      const sums = yield* loadSums(opened)
+      yield* forEachPiece(data, { length: dataLength, sums }, (piece) =>
+        Effect.sync(() => this.verified(piece.length))
+      )
+    }).pipe(
+      Effect.scoped,
+      Effect.catchTag("Closed", (impossible) => Effect.die(impossible))
+    )
+    return Effect.asVoid(this.report("prefix", verify))
+  }
+
+  private map(opened: OpenedSparseFile, record: ControlRecord): Effect.Effect<void, Corrupt> {
+    return attempt<void, Corrupt>(() => {
+      const { map, mapBytes, mapFile } = opened
+      this.extents = checkMap(opened)
+      const beyond = map.next(record.suffixStart)
       if (beyond !== undefined) {
         const reason = `the map binds ${beyond}, and the prefix ends at ${record.suffixStart}`
-        this.add("map", new Corrupt({ path: `${path}.map`, offset: 0, reason }))
+        throw new Corrupt({ path: mapFile.path, offset: 0, reason })
       }
-    }).pipe(Effect.scoped, Effect.provideService(Io, this.io))
-    return Effect.asVoid(this.report("prefix", verify))
+      this.verified(mapBytes)
+    })
   }
 
   private verified(bytes: number): void {
@@ -192,7 +206,12 @@ class Check {
   ): Effect.Effect<A | undefined, Exclude<E, Corrupt | Missing>> {
     const absent = (missing: Missing): void => {
       this.missing = true
-      this.add("file", new Corrupt({ path: missing.path, offset: 0, reason: missing.message }))
+      this.add(
+        "file",
+        missing._tag === "NotAFile" || missing._tag === "NotADirectory"
+          ? notAFile(missing)
+          : filesGone(missing)
+      )
     }
     return Effect.catchIf(
       part,
@@ -210,6 +229,9 @@ class Check {
     if (!this.damage.has(kind)) this.damage.set(kind, { kind, path, offset, reason })
   }
 }
+
+const notAFile = ({ message, path }: NotAFile | NotADirectory): Corrupt =>
+  new Corrupt({ path, offset: 0, reason: message })
 
 const damageTags: ReadonlySet<unknown> = new Set([
   "Corrupt",

@@ -83,8 +83,8 @@ export interface StoreCollectingOptions {
   readonly reading: StoreReading
   readonly committing: StoreCommitting
   readonly control: ControlFile
-  /** Holds the files of the store. */
-  readonly scope: Scope.Scope
+  /** Holds the store's files open. */
+  readonly files: Scope.Scope
 }
 
 export class StoreCollecting {
@@ -98,7 +98,7 @@ export class StoreCollecting {
 
   collect<E, R>(options: StoreCollectOptions<E, R>): Effect.Effect<StoreCollected, StoreCollectError | E, R> {
     const { state } = this.options
-    const collection = Effect.suspend(() => new Collection(this.options, options).run).pipe(
+    const collection = Effect.suspend(() => new Collection(this.options, options, this.closing).run).pipe(
       this.running.withPermitsIfAvailable(1),
       Effect.flatMap(
         Option.match({
@@ -108,7 +108,7 @@ export class StoreCollecting {
       )
     )
     return attempt<void, StoreCollectError>(() => state.checkWritable("collect")).pipe(
-      Effect.andThen(Effect.raceFirst(collection, Deferred.await(this.closing))),
+      Effect.andThen(collection),
       Effect.withSpan("Store.collect", { attributes: { directory: state.directory, upTo: options.upTo } })
     )
   }
@@ -127,6 +127,8 @@ export class StoreCollecting {
 class Collection<E, R> {
   private readonly options: StoreCollectingOptions
   private readonly request: StoreCollectOptions<E, R>
+  /** Fails when the store is being closed. */
+  private readonly closing: Deferred.Deferred<never, Closed>
   private readonly millis: Millis = {
     gather: 0,
     seal: 0,
@@ -141,9 +143,14 @@ class Collection<E, R> {
   private retired: RetiredFiles | undefined
   private peakMemoryBytes = 0
 
-  constructor(options: StoreCollectingOptions, request: StoreCollectOptions<E, R>) {
+  constructor(
+    options: StoreCollectingOptions,
+    request: StoreCollectOptions<E, R>,
+    closing: Deferred.Deferred<never, Closed>
+  ) {
     this.options = options
     this.request = request
+    this.closing = closing
   }
 
   readonly run: Effect.Effect<StoreCollected, StoreCollectError | E, R> = Effect.gen(
@@ -151,7 +158,7 @@ class Collection<E, R> {
     function* () {
       const since = performance.now()
       yield* attempt<void, InvalidArgument>(() => this.checkUpTo())
-      const live = yield* this.timed("gather", this.gather)
+      const live = yield* this.timed("gather", this.unlessClosing(this.gather))
       const outcome = this.request.dryRun === true ? this.foresee(live) : yield* this.replacePrefix(live)
       this.millis.total = performance.now() - since
       const result: StoreCollected = { ...outcome, millis: this.millis }
@@ -217,8 +224,8 @@ class Collection<E, R> {
       const path = state.paths.prefix(before.generation + 1)
       // What a collection that failed could not remove.
       yield* this.removeFiles(sparseNames(path))
-      const extents = yield* this.build(path, live).pipe(
-        Effect.tap(this.timed("publish", this.publish(path))),
+      const extents = yield* this.unlessClosing(this.build(path, live)).pipe(
+        Effect.tap(Effect.uninterruptible(this.timed("publish", this.publish(path)))),
         Effect.onError(() => (this.publishing ? Effect.void : this.removeFiles(sparseNames(path)))),
         Effect.ensuring(Effect.suspend(() => this.timed("remove", this.retire)))
       )
@@ -254,11 +261,11 @@ class Collection<E, R> {
 
   // 5.
   private publish(path: string): Effect.Effect<void, StoreCollectError> {
-    const { committing, control, io, scope, state } = this.options
+    const { committing, control, files, io, state } = this.options
     return committing.inTurn("collect", () =>
       Effect.gen({ self: this }, function* () {
         const prefix = yield* openPrefixAt(io, path, state.verifyReads).pipe(
-          Scope.provide(scope),
+          Scope.provide(files),
           Effect.catchTag("Incomplete", (missing) => Effect.fail(filesGone(missing)))
         )
         const { dataLength: dataBytes, mapBytes } = prefix.reader
@@ -314,6 +321,11 @@ class Collection<E, R> {
       diskBytesAfter: diskBytes(after),
       peakMemoryBytes: this.peakMemoryBytes
     }
+  }
+
+  /** Ends when the store is closed: a close need not wait for what takes long and has changed nothing. */
+  private unlessClosing<A, E1, R1>(effect: Effect.Effect<A, E1, R1>): Effect.Effect<A, E1 | Closed, R1> {
+    return Effect.raceFirst(effect, Deferred.await(this.closing))
   }
 
   private heldMemory(bytes: number): void {

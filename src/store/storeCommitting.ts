@@ -151,7 +151,7 @@ export class StoreCommitting {
       const used = target > state.chunks[0].offset ? state.chunkIndexAt(target - 1) + 1 : 0
       const chunks = state.chunks.slice(0, Math.max(used, leastChunks, record.chunkLengths.length))
       for (const chunk of chunks) {
-        if (chunk.file === undefined) yield* flushing.makeFile(chunk)
+        yield* flushing.ensureFile(chunk)
         if (!chunk.dirty) continue
         chunk.dirty = false
         // fsync of a chunk: its bytes, before control says that they are there.

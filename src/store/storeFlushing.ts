@@ -33,8 +33,8 @@ export type StoreFlushError = ChunkWriteError | FileExists | NoSuchFile | NotADi
 export interface StoreFlushingOptions {
   readonly state: StoreState
   readonly io: IoService
-  /** Holds the files of all chunks. */
-  readonly scope: Scope.Scope
+  /** Holds the store's files open. */
+  readonly files: Scope.Scope
 }
 
 export class StoreFlushing {
@@ -86,12 +86,17 @@ export class StoreFlushing {
     return this.turn.withPermit(Effect.uninterruptible(body))
   }
 
+  /** Gives a chunk its file, if it has none, while nobody else may be making it. */
+  ensureFile(chunk: Chunk): Effect.Effect<void, StoreFlushError> {
+    return this.alone(Effect.suspend(() => (chunk.file === undefined ? this.makeFile(chunk) : Effect.void)))
+  }
+
   /** Makes the file of a chunk. What has the name is of no commit. */
-  makeFile(chunk: Chunk): Effect.Effect<void, StoreFlushError> {
-    const { io, scope: outer, state } = this.options
+  private makeFile(chunk: Chunk): Effect.Effect<void, StoreFlushError> {
+    const { files, io, state } = this.options
     return Effect.gen({ self: this }, function* () {
       const path = state.paths.chunk(state.chunkNumber(state.chunks.indexOf(chunk)))
-      const scope = yield* Scope.fork(outer)
+      const scope = yield* Scope.fork(files)
       const file = yield* io.create(path, { overwrite: true }).pipe(
         Scope.provide(scope),
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))

@@ -84,9 +84,9 @@ export const openFiles = (options: OpenFilesOptions): Effect.Effect<OpenFiles, O
 /** The error of files that control names and that are not there. */
 export const filesGone = (missing: NoSuchFile | Incomplete): Corrupt =>
   new Corrupt({
-    path: missing.path,
+    path: missing._tag === "NoSuchFile" ? missing.path : missing.missing,
     offset: 0,
-    reason: missing._tag === "NoSuchFile" ? "control names this file, and it is gone" : missing.message
+    reason: "control names this file, and it is gone"
   })
 
 const openChunk = ({ io, paths, writable }: OpenFilesOptions, listed: ControlledChunk) =>

@@ -15,8 +15,10 @@ import type { StoreOperations } from "./storeWriter.ts"
 
 export interface StoreReaderOptions {
   readonly io: IoService
-  /** Holds all files: closed by `close`. */
+  /** Ends with the store: closed by `close`. */
   readonly scope: Scope.Closeable
+  /** Holds the store's files open. */
+  readonly files: Scope.Scope
   readonly state: StoreState
 }
 
@@ -25,13 +27,13 @@ export interface StoreReader {
   readonly refuseAppend: () => never
 }
 
-export const makeReader = ({ io, scope, state }: StoreReaderOptions): Effect.Effect<StoreReader> =>
+export const makeReader = ({ files, io, scope, state }: StoreReaderOptions): Effect.Effect<StoreReader> =>
   Effect.gen(function* () {
     const turn = Semaphore.makeUnsafe(1)
     const { directory, paths, verifyReads } = state
     const check = attempt<void, Closed>(() => state.checkOpen("refresh"))
     const refresh = turn.withPermit(
-      Effect.andThen(check, Scope.provide(refreshState({ io, paths, verifyReads }, state), scope))
+      Effect.andThen(check, Scope.provide(refreshState({ io, paths, verifyReads }, state), files))
     )
     const markClosed = Effect.sync(() => {
       state.closed = true

@@ -73,7 +73,12 @@ export class StoreReading {
       const results = yield* attempt<Array<Uint8Array>, StoreReadError>(() =>
         this.prepareMany(offsets, lengths)
       )
+      let { rewinds } = this.state
       for (let next = 0; next < results.length;) {
+        if (rewinds !== this.state.rewinds) {
+          rewinds = this.state.rewinds
+          next = 0
+        }
         if (results[next].length > sliceBytes) {
           yield* this.readLarge(offsets[next], results[next])
           next++
@@ -86,8 +91,12 @@ export class StoreReading {
     })
   }
 
-  *extents(): IterableIterator<Extent> {
+  extents(): IterableIterator<Extent> {
     this.state.checkOpen("extents")
+    return this.eachExtent()
+  }
+
+  private *eachExtent(): IterableIterator<Extent> {
     for (let offset: VirtualOffset | undefined = 0; ;) {
       offset = this.nextReadable(offset)
       if (offset === undefined) return
@@ -209,8 +218,11 @@ export class StoreReading {
     let total = 0
     for (let i = 0; i < offsets.length; i++) {
       checkRange("readMany", offsets[i], lengths[i])
-      if (lengths[i] > synchronousTransferBytes) this.checkReadable(offsets[i], lengths[i])
       total += lengths[i]
+    }
+    // Much memory is asked for only when so many bytes are there.
+    if (total > synchronousTransferBytes) {
+      for (let i = 0; i < offsets.length; i++) this.checkReadable(offsets[i], lengths[i])
     }
     const bytes = allocate("readMany", total)
     let at = 0

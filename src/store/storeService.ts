@@ -265,6 +265,7 @@ export interface StoreBackedUp {
   /** Where the copy ends: everything committed before. */
   readonly committedEnd: VirtualOffset
   readonly files: number
+  /** Of all files together. */
   readonly bytes: number
 }
 
@@ -306,8 +307,9 @@ export interface StoreService {
   ) => Effect.Effect<Array<Uint8Array>, StoreReadError>
   /**
    * Makes everything appended before it survive a power cut. Fibers that commit at the same time
-   * share the fsyncs; interrupting one that waits disturbs no other. After a failed fsync the store
-   * is `Poisoned`: what the device holds is unknown, and only opening anew tells.
+   * share the fsyncs; interrupting one that waits disturbs no other. After a failed fsync of what was
+   * appended, of the directory or of control the store is `Poisoned`: what the device holds is
+   * unknown, and only opening anew tells.
    */
   readonly commit: Effect.Effect<void, StoreCommitError>
   /** Forgets what was appended since the last commit. */
@@ -320,7 +322,8 @@ export interface StoreService {
    * Keeps the live extents before `upTo`, forgets everything else there, and frees the disk of every
    * chunk that lies wholly before it. Appends, commits and reads go on meanwhile; a second one at
    * the same time is `Locked`. Interrupted or failed, it leaves the store as it was, except that the
-   * active chunk may have been sealed. What it copies is verified against its checksums: `Corrupt`.
+   * active chunk may have been sealed; from the moment that it writes control it completes, and
+   * `stats().generation` tells. What it copies is verified against its checksums: `Corrupt`.
    * Takes 16 bytes of memory an extent given, and 8 an extent kept.
    */
   readonly collect: <E = never, R = never>(

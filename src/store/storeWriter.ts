@@ -18,8 +18,10 @@ import type { StoreState } from "./storeState.ts"
 
 export interface StoreWriterOptions {
   readonly io: IoService
-  /** Holds the lock and all files: closed by `close`. */
+  /** Ends with the store: closed by `close`. */
   readonly scope: Scope.Closeable
+  /** Holds the lock and the store's files. */
+  readonly files: Scope.Scope
   readonly state: StoreState
   readonly reading: StoreReading
   readonly control: ControlFile
@@ -43,11 +45,11 @@ export interface StoreWriter {
 /** A writer, which the end of its scope closes without committing anything. */
 export const makeWriter = (options: StoreWriterOptions): Effect.Effect<StoreWriter> =>
   Effect.gen(function* () {
-    const { autoFlushThreshold, chunkSize, control, io, reading, scope, state } = options
-    const flushing = new StoreFlushing({ io, scope, state })
+    const { autoFlushThreshold, chunkSize, control, files, io, reading, scope, state } = options
+    const flushing = new StoreFlushing({ io, files, state })
     const appending = new StoreAppending({ state, flushing, chunkSize, autoFlushThreshold })
     const committing = new StoreCommitting({ io, state, flushing, appending, control })
-    const collecting = new StoreCollecting({ io, state, reading, committing, control, scope })
+    const collecting = new StoreCollecting({ io, state, reading, committing, control, files })
 
     const markClosed = Effect.sync(() => {
       state.closed = true

@@ -223,6 +223,29 @@ onEachIo((test) => {
       yield* reopened(io, directory, (again) => holds(again, all))
     }))
 
+  test("a large flush that fails on the thread pool has lost nothing, and is made again", (directory) =>
+    Effect.gen(function* () {
+      const io = yield* Io
+      const told = toldIo(io, directory)
+      const store = yield* openOn(told.io, directory, { autoFlushThreshold: 100, chunkSize: 4 << 20 })
+      yield* store.append(record(10, 1))
+      yield* store.commit
+      yield* store.append(record(3 << 20, 2))
+      told.failing = (call) => call === "writeAt store.0.suffix"
+      for (const call of [store.append(record(5, 3)), store.commit, store.appendAll([record(5, 3)])]) {
+        expect(yield* Effect.flip(call as Effect.Effect<unknown, unknown>)).toMatchObject({
+          _tag: "IoFailed"
+        })
+        yield* holds(store, joined(record(10, 1), record(3 << 20, 2)))
+      }
+      told.failing = () => false
+      yield* store.append(record(5, 3))
+      yield* store.commit
+      yield* store.close
+      const all = joined(record(10, 1), record(3 << 20, 2), record(5, 3))
+      yield* reopened(io, directory, (again) => holds(again, all))
+    }))
+
   test("with a threshold of 0 nothing waits longer than until the next append", (directory) =>
     Effect.gen(function* () {
       const io = yield* Io
@@ -279,10 +302,11 @@ onEachIo((test) => {
       const flushing = yield* Effect.forkChild(store.commit, { startImmediately: true })
       yield* gate.arrived
       const parts = Array.from({ length: 100 }, (_, i) => record(1000, i))
-      for (const part of parts.slice(0, 50)) yield* Effect.timeout(store.append(part), "5 seconds").pipe(
-        Effect.catchTag("TimeoutError", () => Effect.die("an append waited for a flush of somebody else")),
-        Effect.forkChild
-      )
+      for (const part of parts.slice(0, 50))
+        yield* Effect.timeout(store.append(part), "5 seconds").pipe(
+          Effect.catchTag("TimeoutError", () => Effect.die("an append waited for a flush of somebody else")),
+          Effect.forkChild
+        )
       yield* turns(20)
       // More than the threshold waits already, so these do, too; a synchronous one never does.
       const before = store.end()
@@ -325,7 +349,9 @@ onEachIo((test) => {
       expect(store.end()).toBe(10)
       const huge = { length: Number.MAX_SAFE_INTEGER } as Uint8Array
       expect(yield* Effect.flip(store.append(huge))).toMatchObject({ _tag: "InvalidArgument" })
-      expect(yield* Effect.flip(store.appendAll([record(1), huge]))).toMatchObject({ _tag: "InvalidArgument" })
+      expect(yield* Effect.flip(store.appendAll([record(1), huge]))).toMatchObject({
+        _tag: "InvalidArgument"
+      })
       expect(store.end()).toBe(10)
       const some = { length: 2 ** 40 } as Uint8Array
       expect(yield* Effect.flip(store.append(some))).toMatchObject({ _tag: "MemoryLimit" })

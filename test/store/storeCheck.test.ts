@@ -125,7 +125,7 @@ onEachIo((test) => {
     }))
 
   for (const { file, found, harm, name } of harms) {
-    test(`${name} is told, by writer and reader, and nothing else is; repaired, all is well`, (directory) =>
+    test(`${name} is told, by writer and reader, and no other file; repaired, all is well`, (directory) =>
       Effect.gen(function* () {
         const io = yield* Io
         const writer = yield* prepared(io, directory)
@@ -135,7 +135,9 @@ onEachIo((test) => {
         yield* harm(io, path)
         for (const store of [writer, reader] as ReadonlyArray<StoreService>) {
           const { damage: all } = yield* store.check()
-          expect(all).toMatchObject([{ ...found, path }])
+          // A block that is cut off has the wrong checksum, too.
+          expect(all[0]).toMatchObject({ ...found, path })
+          expect(all.map((one) => one.path)).toEqual(all.map(() => path))
           expect(all[0].reason).not.toBe("")
         }
         yield* Effect.scoped(
@@ -153,20 +155,22 @@ onEachIo((test) => {
       yield* damage(io, `${directory}/store.1.suffix`, 10)
       yield* damage(io, `${directory}/store.2.suffix`, 0)
       yield* damage(io, `${directory}/store.1.prefix`, 140_000)
-      yield* damage(io, `${directory}/store.control`, 65_536 + 20)
+      // The older one: with the newest gone the store would be that of the commit before.
+      const older = store.stats().sequence % 2 === 0 ? 65_536 : 0
+      yield* damage(io, `${directory}/store.control`, older + 20)
       yield* truncate(io, `${directory}/store.3.suffix`, 0)
       const { damage: found } = yield* store.check()
-      const places = found.map(({ kind, offset, path }) => [kind, path.slice(directory.length + 1), offset])
-      expect(new Set(places.map((place) => JSON.stringify(place)))).toEqual(
-        new Set(
-          [
-            ["chunk", "store.1.suffix", 0],
-            ["prefix", "store.1.prefix", 131_072],
-            ["control", "store.control", expect.anything()],
-            ["file", "store.3.suffix", 0]
-          ].map((place) => (place[0] === "control" ? JSON.stringify(places.find(([k]) => k === "control")) : JSON.stringify(place)))
-        )
+      const places = found.map(
+        ({ kind, offset, path }) => `${kind} ${path.slice(directory.length + 1)} ${offset}`
       )
+      expect(places.filter((place) => !place.startsWith("control")).sort()).toEqual([
+        "chunk store.1.suffix 0",
+        "file store.3.suffix 0",
+        "prefix store.1.prefix 131072"
+      ])
+      expect(found.find(({ kind }) => kind === "control")).toMatchObject({
+        path: `${directory}/store.control`
+      })
     }))
 
   test("a collection that finishes during the check is no damage", (directory) =>
@@ -176,9 +180,12 @@ onEachIo((test) => {
       let armed = 0
       const busy = interposedIo(io, (operation, path) =>
         Effect.suspend(() => {
-          if (armed === 0 || operation !== "open" || !/\.(suffix|prefix|sum|map)$/.test(path)) return Effect.void
+          if (armed === 0 || operation !== "open" || !/\.(suffix|prefix|sum|map)$/.test(path))
+            return Effect.void
           armed--
-          return Effect.orDie(store.collect({ live: [{ offset: 0, length: 10 }], upTo: store.committedEnd() }))
+          return Effect.orDie(
+            store.collect({ live: [{ offset: 0, length: 10 }], upTo: store.committedEnd() })
+          )
         })
       )
       const reader = yield* openOn(busy, directory, { readonly: true })

@@ -21,7 +21,8 @@ export const record = (length: number, seed = 0): Uint8Array => {
   return bytes
 }
 
-export const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(parts))
+export const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array =>
+  new Uint8Array(Buffer.concat(parts))
 
 /** Fails briefly, where a comparison by `expect` would print megabytes. */
 export const expectBytes = (found: Uint8Array, expected: Uint8Array): void => {
@@ -38,9 +39,7 @@ export const openOn = (
   directory: string,
   options: Omit<StoreOptions, "directory"> = {}
 ): ReturnType<typeof Store.open> =>
-  Store.open({ directory, create: options.readonly !== true, ...options }).pipe(
-    Effect.provideService(Io, io)
-  )
+  Store.open({ directory, create: options.readonly !== true, ...options }).pipe(Effect.provideService(Io, io))
 
 /** Opens the store as its next owner would, and closes it again behind `look`. */
 export const reopened = <A, E>(

@@ -77,14 +77,20 @@ onEachIo((test) => {
         yield* writer.collect({ live: [{ offset: 20, length: 30 }], upTo })
         if (upTo !== 300) continue
         yield* it.refresh
-        expect([...it.extents()]).toEqual([{ offset: 20, length: 30 }, { offset: 300, length: 300 }])
+        expect([...it.extents()]).toEqual([
+          { offset: 20, length: 30 },
+          { offset: 300, length: 300 }
+        ])
         expectBytes(yield* it.read(300, 300), bytesTo(6).subarray(300))
       }
       yield* writer.append(parts[6])
       yield* writer.commit
       for (const one of [it, late]) {
         yield* one.refresh
-        expect([...one.extents()]).toEqual([{ offset: 20, length: 30 }, { offset: 600, length: 100 }])
+        expect([...one.extents()]).toEqual([
+          { offset: 20, length: 30 },
+          { offset: 600, length: 100 }
+        ])
         expectBytes(yield* one.read(20, 30), parts[0].subarray(20, 50))
         expectBytes(yield* one.read(600, 100), parts[6])
         expect(yield* Effect.flip(one.read(300, 1))).toMatchObject({
@@ -236,7 +242,7 @@ onEachIo((test) => {
       })
       for (const store of [it, writer]) {
         yield* store.close
-        const all = {
+        const all: Record<string, Effect.Effect<unknown, unknown>> = {
           ...calls(store),
           refresh: store.refresh,
           read: store.read(0, 1),
@@ -245,7 +251,11 @@ onEachIo((test) => {
           backup: store.backup(`${directory}/backup`)
         }
         for (const [operation, call] of Object.entries(all)) {
-          expect(yield* Effect.flip(call), operation).toMatchObject({ _tag: "Closed", path: directory, operation })
+          expect(yield* Effect.flip(call), operation).toMatchObject({
+            _tag: "Closed",
+            path: directory,
+            operation
+          })
         }
         expect(yield* Effect.flip(store.readInto(0, new Uint8Array(0)))).toMatchObject({ _tag: "Closed" })
         expect(yield* Effect.flip(store.close)).toMatchObject({ _tag: "DoubleClose", path: directory })

@@ -20,7 +20,10 @@ const mixed = (io: IoService, directory: string) =>
     const store = yield* openOn(io, directory, { chunkSize: 200, autoFlushThreshold: 1000 })
     for (let i = 0; i < 7; i++) yield* store.append(bytes.subarray(i * 100, i * 100 + 100))
     yield* store.commit
-    const live = [{ offset: 250, length: 50 }, { offset: 100, length: 100 }]
+    const live = [
+      { offset: 250, length: 50 },
+      { offset: 100, length: 100 }
+    ]
     yield* store.collect({ live, upTo: 300 })
     for (let i = 7; i < 10; i++) yield* store.append(bytes.subarray(i * 100, i * 100 + 100))
     expect(store.end()).toBe(1000)
@@ -29,7 +32,10 @@ const mixed = (io: IoService, directory: string) =>
 
 /** Whether [offset, offset + length) can be read, and what is said otherwise. */
 const expected = (directory: string, offset: number, length: number): object | undefined => {
-  const kept: ReadonlyArray<readonly [number, number]> = [[100, 200], [250, 1000]]
+  const kept: ReadonlyArray<readonly [number, number]> = [
+    [100, 200],
+    [250, 1000]
+  ]
   const run = kept.find(([start, end]) => offset >= start && offset < end)
   if (length === 0 && offset <= 1000) return undefined
   if (run === undefined && offset < 1000) {
@@ -53,7 +59,10 @@ onEachIo((test) => {
   test("any range over prefix, chunks and what isn't flushed, by every way of reading", (directory) =>
     Effect.gen(function* () {
       const store = yield* mixed(yield* Io, directory)
-      const places = [0, 1, 99, 100, 101, 199, 200, 249, 250, 299, 300, 301, 399, 400, 599, 600, 699, 700, 799, 800, 900, 999, 1000, 1001]
+      const places = [
+        0, 1, 99, 100, 101, 199, 200, 249, 250, 299, 300, 301, 399, 400, 599, 600, 699, 700, 799, 800, 900,
+        999, 1000, 1001
+      ]
       const lengths = [0, 1, 2, 50, 51, 99, 100, 101, 200, 300, 750, 751, 1000]
       for (const offset of places) {
         for (const length of lengths) {
@@ -95,7 +104,9 @@ onEachIo((test) => {
         expect(yield* Effect.flip(store.read(offset, length)), `${offset} ${length}`).toMatchObject({
           _tag: "InvalidArgument"
         })
-        expect(yield* Effect.flip(store.readMany([offset], [length]))).toMatchObject({ _tag: "InvalidArgument" })
+        expect(yield* Effect.flip(store.readMany([offset], [length]))).toMatchObject({
+          _tag: "InvalidArgument"
+        })
         if (length !== 1) continue
         expect(yield* Effect.flip(store.readInto(offset, new Uint8Array(1)))).toMatchObject({
           _tag: "InvalidArgument"
@@ -121,7 +132,12 @@ onEachIo((test) => {
     Effect.gen(function* () {
       const store = yield* mixed(yield* Io, directory)
       const many = Array.from({ length: 1 << 14 }, () => 300)
-      const error = yield* Effect.flip(store.readMany(many, many.map(() => 1 << 20)))
+      const error = yield* Effect.flip(
+        store.readMany(
+          many,
+          many.map(() => 1 << 20)
+        )
+      )
       expect(error).toMatchObject({ _tag: "ReadOutOfBounds", path: directory, offset: 300, end: 1000 })
     }))
 
@@ -163,7 +179,10 @@ onEachIo((test) => {
         })
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const store = yield* openOn(io, directory, { chunkSize: 2 * mega + 100, autoFlushThreshold: 3 * mega })
+          const store = yield* openOn(io, directory, {
+            chunkSize: 2 * mega + 100,
+            autoFlushThreshold: 3 * mega
+          })
           for (const part of parts.slice(0, 6)) yield* store.append(part)
           yield* store.commit
           yield* store.collect({ live: [{ offset: 0, length: 3 * mega }], upTo: 3 * mega })
@@ -189,7 +208,13 @@ onEachIo((test) => {
       expect([...store.extents()]).toEqual([])
       yield* store.append(record(250))
       yield* store.commit
-      yield* store.collect({ live: [{ offset: 200, length: 50 }, { offset: 20, length: 10 }], upTo: 250 })
+      yield* store.collect({
+        live: [
+          { offset: 200, length: 50 },
+          { offset: 20, length: 10 }
+        ],
+        upTo: 250
+      })
       expect([...store.extents()]).toEqual([
         { offset: 20, length: 10 },
         { offset: 200, length: 50 }
