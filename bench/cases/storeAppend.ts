@@ -100,6 +100,13 @@ const waysOf = (
       yield* store.commit
     }
   })
+  const atOnce = (store: Service) =>
+    Effect.sync(() => {
+      for (let i = 0; i < count; i += each) {
+        for (let k = 0; k < each; k++) store.unsafe.append(records[k % variety])
+        store.unsafe.commit()
+      }
+    })
   const asEffects = Effect.fnUntraced(function* (store: Service) {
     for (let i = 0; i < count; i++) yield* store.append(records[i % variety])
   })
@@ -112,13 +119,17 @@ const waysOf = (
   switch (commits) {
     case "one": {
       const goal: Goal = { most: 1.2, of: "ratio", to: "C" }
-      return [{ name: "append, commit", goal, work: asEffectsCommitted }]
+      return [
+        { name: "append, commit", goal, work: asEffectsCommitted },
+        { name: "unsafe.append, unsafe.commit", goal, work: atOnce }
+      ]
     }
     case "thousand": {
       const goal: Goal = { most: 1 / 2, of: "ratio", to: "lmdb" }
       return [
         { name: "appendAll of 1,000, commit", goal, work: inBatchesCommitted },
         { name: "unsafe.append, commit", goal, work: oneByOneCommitted },
+        { name: "unsafe.append, unsafe.commit", goal, work: atOnce },
         { name: "append, commit", work: asEffectsCommitted }
       ]
     }

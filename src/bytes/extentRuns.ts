@@ -32,8 +32,8 @@ export interface ExtentRuns {
   readonly unitingSteps: () => Generator<void, UnitedExtents>
 }
 
-/** The extents that one step passes: a millisecond's work. */
-const stepExtents = 16_384
+/** The extents that one step passes: less than a millisecond's work. */
+const stepExtents = 8_192
 
 export const extentRuns = (): ExtentRuns => {
   let full: Array<ExtentList> = []

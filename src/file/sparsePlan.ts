@@ -12,7 +12,7 @@ import type { SparseCoverage } from "./sparseCoverage.ts"
 import type { SparseSource } from "./sparseSource.ts"
 
 /** The extents of one `step`: short enough to let other fibers run in between. */
-const stepExtents = 65_536
+const stepExtents = 8_192
 
 export interface SparsePlanOptions {
   readonly source: SparseSource<unknown>

@@ -1,11 +1,13 @@
 /**
- * Io by node:fs, with what optional packages add: memory mapping, locks and hole punching.
+ * Io by node:fs, with what optional packages add: memory mapping, locks, hole punching, and faster
+ * checksums.
  *
- * Nothing optional is loaded before it is needed. The semantics of open files and the tags of
+ * Nothing optional is loaded before it is needed, which for checksums is when a layer is built. The semantics of open files and the tags of
  * failures are in openFile.ts and service.ts; here the platform is put together.
  */
 import fs from "node:fs"
 import * as Layer from "effect/Layer"
+import { fastCrc32 } from "./fastCrc32.ts"
 import { Io } from "./Io.ts"
 import { type Loaded, loadOnce, type MappingProvider } from "./mapping.ts"
 import { loadKoffiMapping } from "./mappingKoffi.ts"
@@ -29,8 +31,8 @@ export interface IoNodeOptions {
 
 /** What an optional package is for, and whether it is at work. */
 export interface IoProvider {
-  readonly name: "koffi" | "mmap-io" | "fs-native-extensions"
-  readonly serves: "mapping" | "locks and hole punching"
+  readonly name: "koffi" | "mmap-io" | "fs-native-extensions" | "@node-rs/crc32"
+  readonly serves: "mapping" | "locks and hole punching" | "faster checksums"
   readonly available: boolean
   /** Why it can't be loaded. */
   readonly reason?: string
@@ -85,7 +87,10 @@ const report = (
     : { name, serves, available: false, reason: loaded.reason }
 
 const layerWith = (options: IoNodeOptions): Layer.Layer<Io> =>
-  Layer.sync(Io, () => Io.of(makeIo(makeSystem(options))))
+  Layer.sync(Io, () => {
+    fastCrc32()
+    return Io.of(makeIo(makeSystem(options)))
+  })
 
 /** Io by node:fs. */
 export const IoNode: {
@@ -100,6 +105,7 @@ export const IoNode: {
   providers: () => [
     report("koffi", "mapping", koffi()),
     report("mmap-io", "mapping", mmapIo()),
-    report("fs-native-extensions", "locks and hole punching", nativeExtensions())
+    report("fs-native-extensions", "locks and hole punching", nativeExtensions()),
+    report("@node-rs/crc32", "faster checksums", fastCrc32())
   ]
 }

@@ -119,10 +119,7 @@ const openReader = ({ files: filesScope, io, options, scope }: Opening) =>
     return Store.of({
       ...common({ io, reading, recovery: undefined, state }),
       ...reader.operations,
-      unsafe: {
-        append: reader.refuseAppend,
-        readInto: (offset, buffer) => reading.readNow(offset, buffer)
-      }
+      unsafe: { ...reader.unsafe, readInto: (offset, buffer) => reading.readNow(offset, buffer) }
     })
   })
 
@@ -147,10 +144,7 @@ const openWriter = ({ files: filesScope, io, options, scope }: Opening) =>
     return Store.of({
       ...common({ io, reading, recovery, state }),
       ...writer.operations,
-      unsafe: {
-        append: writer.appendNow,
-        readInto: (offset, buffer) => reading.readNow(offset, buffer)
-      }
+      unsafe: { ...writer.unsafe, readInto: (offset, buffer) => reading.readNow(offset, buffer) }
     })
   })
 

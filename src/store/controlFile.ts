@@ -175,12 +175,26 @@ export class ControlFile {
   /** Writes the record of a commit into the slot whose turn it is. */
   write(next: ControlRecord): Effect.Effect<void, ControlWriteError> {
     return Effect.suspend(() => {
-      const { firstChunk, generation } = this.current
-      if (next.generation !== generation || next.firstChunk !== firstChunk) {
-        return bug("a record that gives up files must be written into both slots")
-      }
-      return this.succeed(next, [slotOf(next.sequence)])
+      const wrong = this.commitFault(next)
+      return wrong === undefined ? this.put(next, [slotOf(next.sequence)]) : bug(wrong)
     })
+  }
+
+  /** `write` on the caller's thread; throws the same. */
+  writeNow(next: ControlRecord): void {
+    const wrong = this.writing ? writtenTwice : this.commitFault(next)
+    if (wrong !== undefined) throw new Error(wrong)
+    const { path } = this.file
+    if (this.poison !== undefined) throw new Poisoned({ path, cause: this.poison.cause })
+    try {
+      this.file.unsafe.writeAt(slotOffset(slotOf(next.sequence)), encodeControlRecord(next))
+      // The record is durable before a commit is acknowledged.
+      this.file.unsafe.sync()
+    } catch (cause) {
+      this.poison = { cause }
+      throw cause
+    }
+    this.current = next
   }
 
   /**
@@ -189,25 +203,31 @@ export class ControlFile {
    */
   writeBoth(next: ControlRecord): Effect.Effect<void, ControlWriteError> {
     return Effect.suspend(() => {
+      const wrong = this.successionFault(next)
       const slot = slotOf(next.sequence)
-      return this.succeed(next, [slot, slot === 0 ? 1 : 0])
+      return wrong === undefined ? this.put(next, [slot, slot === 0 ? 1 : 0]) : bug(wrong)
     })
   }
 
-  private succeed(next: ControlRecord, slots: ReadonlyArray<0 | 1>): Effect.Effect<void, ControlWriteError> {
-    const { current } = this
-    if (!this.repaired) return bug("control is written before it was repaired")
-    if (next.sequence !== current.sequence + 1) {
-      return bug(`sequence ${next.sequence} can't follow ${current.sequence}`)
-    }
-    return this.put(next, slots)
+  /** Why a record can't be that of a commit which follows what is there, or undefined. */
+  private commitFault(next: ControlRecord): string | undefined {
+    const { firstChunk, generation } = this.current
+    return next.generation !== generation || next.firstChunk !== firstChunk
+      ? "a record that gives up files must be written into both slots"
+      : this.successionFault(next)
+  }
+
+  private successionFault(next: ControlRecord): string | undefined {
+    const { sequence } = this.current
+    if (!this.repaired) return "control is written before it was repaired"
+    return next.sequence === sequence + 1 ? undefined : `sequence ${next.sequence} can't follow ${sequence}`
   }
 
   private put(record: ControlRecord, slots: ReadonlyArray<0 | 1>): Effect.Effect<void, ControlWriteError> {
     return Effect.suspend((): Effect.Effect<void, ControlWriteError> => {
       const { path } = this.file
       if (this.poison !== undefined) return Effect.fail(new Poisoned({ path, cause: this.poison.cause }))
-      if (this.writing) return bug("control is written twice at once")
+      if (this.writing) return bug(writtenTwice)
       const bytes = encodeControlRecord(record)
       this.writing = true
       return Effect.onExit(
@@ -235,5 +255,7 @@ export class ControlFile {
     else this.poison ??= { cause: Cause.squash(exit.cause) }
   }
 }
+
+const writtenTwice = "control is written twice at once"
 
 const bug = (reason: string): Effect.Effect<never> => Effect.die(new Error(reason))

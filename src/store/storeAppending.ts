@@ -110,18 +110,23 @@ export class StoreAppending {
   }
 
   private addAll(records: ReadonlyArray<Uint8Array>): VirtualOffset {
-    const { state } = this.options
+    const { chunkSize, state } = this.options
+    const { pending } = state
     const offset = state.end
     let total = 0
     for (const record of records) total += record.length
     if (offset + total > Number.MAX_SAFE_INTEGER) throw tooFar("appendAll", offset, total)
     // All are appended or none: nothing can fail from here on.
-    state.pending.reserve(total)
+    pending.reserve(total)
+    let { active } = state
     for (const record of records) {
       const { length } = record
-      if (this.mustBegin(length)) state.beginChunk()
-      state.pending.push(record)
-      state.active.length += length
+      if (active.length + length > chunkSize && this.mustBegin(length)) {
+        state.beginChunk()
+        active = state.active
+      }
+      pending.push(record)
+      active.length += length
     }
     return offset
   }

@@ -29,6 +29,7 @@ import { SparseFile } from "../file/SparseFile.ts"
 import { sparsePaths } from "../file/sparsePaths.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io, type IoService } from "../io/Io.ts"
+import type { Chunk } from "./chunk.ts"
 import { openCollectionSource } from "./collectionSource.ts"
 import type { ControlFile } from "./controlFile.ts"
 import { diskBytes, nextGeneration, sealedRecord } from "./generation.ts"
@@ -50,8 +51,8 @@ import type {
 } from "./storeService.ts"
 import type { RetiredFiles, StoreState } from "./storeState.ts"
 
-/** Extents handled between two chances for other fibers to run: about a millisecond's work. */
-const sliceExtents = 8192
+/** Extents handled between two chances for other fibers to run: less than a millisecond's work. */
+const sliceExtents = 1024
 /** What memory is held for each extent of a list, for each binding of a map, and for the copy. */
 const extentBytes = 16
 const bindingBytes = 8
@@ -282,12 +283,11 @@ class Collection<E, R> {
   private readonly retire: Effect.Effect<void> = Effect.suspend(() => {
     const { retired } = this
     if (retired === undefined) return Effect.void
-    return Effect.andThen(
-      Effect.andThen(
-        closePrefix(retired.prefix),
-        Effect.forEach(retired.chunks, (chunk) => chunk.close, { discard: true })
-      ),
-      this.removeFiles(retired.paths)
+    // To unmap a file takes a while: others run in between.
+    const close = (chunk: Chunk) => Effect.andThen(chunk.close, Effect.yieldNow)
+    return closePrefix(retired.prefix).pipe(
+      Effect.andThen(Effect.forEach(retired.chunks, close, { discard: true })),
+      Effect.andThen(this.removeFiles(retired.paths))
     )
   })
 

@@ -12,7 +12,7 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Semaphore from "effect/Semaphore"
-import { InvalidArgument } from "../bytes/errors.ts"
+import { InvalidArgument, Unsupported } from "../bytes/errors.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
 import { maxChunks, type ControlRecord } from "../format/controlRecord.ts"
 import { attempt } from "../io/attempt.ts"
@@ -39,6 +39,8 @@ export interface StoreCommittingOptions {
 export class StoreCommitting {
   private readonly options: StoreCommittingOptions
   private readonly turn = Semaphore.makeUnsafe(1)
+  /** Whether somebody has the turn: who can't wait must know. */
+  private busy = false
 
   constructor(options: StoreCommittingOptions) {
     this.options = options
@@ -76,14 +78,57 @@ export class StoreCommitting {
     })
   )
 
+  /**
+   * `commit` on the caller's thread: for what went to the active chunk, once that is in control.
+   * Whatever needs a file to be made, or another operation to be waited for, is `Unsupported`.
+   */
+  commitAtOnce(): void {
+    const { control, flushing, state } = this.options
+    state.checkWritable("commit")
+    const { active, end, record } = state
+    if (end === state.committedEnd) return
+    const refuse = (reason: string) => new Unsupported({ operation: "unsafe.commit", reason })
+    if (this.busy) throw refuse("another commit or collection of this store is being made durable")
+    if (record.chunkLengths.length !== state.chunks.length || active.file === undefined) {
+      throw refuse("a file must be made first, which takes an Effect: commit once")
+    }
+    flushing.flushNow()
+    if (state.flushedEnd < end) throw refuse("a flush of another fiber is under way")
+    const chunkLengths = [...record.chunkLengths]
+    chunkLengths[chunkLengths.length - 1] = active.length
+    const next: ControlRecord = { ...record, sequence: record.sequence + 1, chunkLengths }
+    try {
+      active.dirty = false
+      // fsync of the chunk: its bytes, before control says that they are there.
+      active.file.unsafe.sync()
+      control.writeNow(next)
+    } catch (cause) {
+      state.poison ??= { cause }
+      throw cause
+    }
+    state.setRecord(next)
+  }
+
   /** Runs one at a time, checked again when its turn has come, and not interrupted any more. */
   inTurn<A, E, R>(operation: string, body: () => Effect.Effect<A, E, R>) {
     const { state } = this.options
     const check = attempt<void, StoreRollbackError>(() => state.checkWritable(operation))
     return Effect.andThen(
       check,
-      this.turn.withPermit(Effect.uninterruptible(Effect.andThen(check, Effect.suspend(body))))
+      this.turn.withPermit(Effect.uninterruptible(Effect.andThen(check, this.whileBusy(body))))
     )
+  }
+
+  private whileBusy<A, E, R>(body: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      this.busy = true
+      return Effect.ensuring(
+        body(),
+        Effect.sync(() => {
+          this.busy = false
+        })
+      )
+    })
   }
 
   /** Runs when whatever is under way is done; whoever waits then finds the store as `body` left it. */

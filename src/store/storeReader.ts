@@ -9,7 +9,7 @@ import { type Closed, DoubleClose, RoNotAllowed } from "../bytes/errors.ts"
 import { attempt } from "../io/attempt.ts"
 import type { IoService } from "../io/Io.ts"
 import { refreshState } from "./storeRefreshing.ts"
-import type { StoreCloseError } from "./storeService.ts"
+import type { StoreCloseError, StoreService } from "./storeService.ts"
 import type { StoreState } from "./storeState.ts"
 import type { StoreOperations } from "./storeWriter.ts"
 
@@ -24,7 +24,7 @@ export interface StoreReaderOptions {
 
 export interface StoreReader {
   readonly operations: StoreOperations
-  readonly refuseAppend: () => never
+  readonly unsafe: Pick<StoreService["unsafe"], "append" | "commit">
 }
 
 export const makeReader = ({ files, io, scope, state }: StoreReaderOptions): Effect.Effect<StoreReader> =>
@@ -66,6 +66,6 @@ export const makeReader = ({ files, io, scope, state }: StoreReaderOptions): Eff
         rollback: refused("rollback"),
         split: refused("split")
       },
-      refuseAppend: () => refuse("append")
+      unsafe: { append: () => refuse("append"), commit: () => refuse("commit") }
     }
   })

@@ -39,6 +39,8 @@ export type StoreReadError =
 /** `FileError`, but for `NoSpace` and `IoFailed`, only where the append begins a new chunk. */
 export type StoreAppendError =
   Closed | FileExists | InvalidArgument | MemoryLimit | Poisoned | RoNotAllowed | FileError
+/** What `unsafe.commit` throws. */
+export type StoreUnsafeCommitError = Closed | IoFailed | NoSpace | Poisoned | RoNotAllowed | Unsupported
 /** What `unsafe.append` throws. */
 export type StoreUnsafeAppendError =
   Closed | InvalidArgument | IoFailed | MemoryLimit | NoSpace | Poisoned | RoNotAllowed
@@ -99,6 +101,13 @@ export interface UnsafeStore {
    * next `append`, `appendAll` or `commit` all goes to the active one, however long that gets.
    */
   readonly append: (bytes: Uint8Array) => VirtualOffset
+  /**
+   * As `commit`, with its fsyncs on the caller's thread: nothing else runs meanwhile, and two changes
+   * of threads are saved, which on a fast device take as long as an fsync. `Unsupported` when a file
+   * would have to be made (the first commit of a new store or chunk) or somebody waited for (another
+   * commit, a flush, a collection that is being published): then it takes `commit`.
+   */
+  readonly commit: () => void
   /** As `readInto`, on the caller's thread, whatever its size. */
   readonly readInto: (offset: VirtualOffset, buffer: Uint8Array) => void
 }

@@ -38,8 +38,8 @@ export type StoreOperations = Pick<
 /** What only a writer does. */
 export interface StoreWriter {
   readonly operations: StoreOperations
-  /** The synchronous twin of `append`. */
-  readonly appendNow: (bytes: Uint8Array) => number
+  /** The synchronous twins. */
+  readonly unsafe: Pick<StoreService["unsafe"], "append" | "commit">
 }
 
 /** A writer, which the end of its scope closes without committing anything. */
@@ -94,7 +94,10 @@ export const makeWriter = (options: StoreWriterOptions): Effect.Effect<StoreWrit
         rollback: committing.rollback,
         split: committing.split
       },
-      appendNow: (bytes) => appending.appendNow(bytes)
+      unsafe: {
+        append: (bytes) => appending.appendNow(bytes),
+        commit: () => committing.commitAtOnce()
+      }
     }
   })
 

@@ -47,6 +47,12 @@ it("providers() names each package that can't be loaded, with the first line of 
       serves: "locks and hole punching",
       available: false,
       reason: "Cannot find module 'fs-native-extensions'"
+    },
+    {
+      name: "@node-rs/crc32",
+      serves: "faster checksums",
+      available: false,
+      reason: "Cannot find module '@node-rs/crc32'"
     }
   ])
 })
