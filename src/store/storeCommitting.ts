@@ -50,7 +50,7 @@ export class StoreCommitting {
     const { state } = this.options
     const target = state.end
     return this.inTurn("commit", () => (state.committedEnd >= target ? Effect.void : this.commitNow(false)))
-  }).pipe(Effect.withSpan("Store.commit"))
+  })
 
   readonly split: Effect.Effect<void, StoreCommitError> = Effect.suspend(() =>
     this.inTurn("split", () => {
@@ -149,14 +149,16 @@ export class StoreCommitting {
   /** Commits all; with `seals`, what is appended from now on goes to a new chunk. */
   private commitNow(seals: boolean): Effect.Effect<void, StoreCommitError> {
     const { flushing, state } = this.options
-    return Effect.gen({ self: this }, function* () {
+    const commit = Effect.gen({ self: this }, function* () {
       const target = state.end
       const bytes = target - state.committedEnd
       if (seals) state.beginChunk()
       yield* flushing.flushTo(target)
       yield* this.record(target, seals ? state.chunkIndexAt(target) + 1 : 0)
-      yield* Effect.all([Metric.update(commitsMetric, 1), Metric.update(committedBytesMetric, bytes)])
+      yield* Metric.update(commitsMetric, 1)
+      yield* Metric.update(committedBytesMetric, bytes)
     })
+    return Effect.withSpan(commit, "Store.commit", { attributes: { directory: state.directory } })
   }
 
   private readonly sealNow: Effect.Effect<void, StoreSealError> = Effect.gen({ self: this }, function* () {
@@ -194,15 +196,21 @@ export class StoreCommitting {
       const { control, flushing, io, state } = this.options
       const { record } = state
       const used = target > state.chunks[0].offset ? state.chunkIndexAt(target - 1) + 1 : 0
-      const chunks = state.chunks.slice(0, Math.max(used, leastChunks, record.chunkLengths.length))
-      for (const chunk of chunks) {
-        yield* flushing.ensureFile(chunk)
+      const listed = record.chunkLengths.length
+      const chunks = state.chunks.slice(0, Math.max(used, leastChunks, listed))
+      // Those before the one that was active are as control says already.
+      const first = Math.max(0, listed - 1)
+      for (let index = first; index < chunks.length; index++) {
+        const chunk = chunks[index]
+        if (chunk.file === undefined) yield* flushing.ensureFile(chunk)
         if (!chunk.dirty) continue
         chunk.dirty = false
         // fsync of a chunk: its bytes, before control says that they are there.
         yield* this.poisoning(chunk.file!.sync)
       }
-      yield* this.sum(chunks.slice(0, -1))
+      for (let index = first; index < chunks.length - 1; index++) {
+        if (chunks[index].sums === undefined) yield* this.sum(chunks[index], index)
+      }
       if (flushing.unsyncedNames) {
         flushing.unsyncedNames = false
         // fsync of the directory: the names of new chunks and checksums, before control names them.
@@ -215,21 +223,18 @@ export class StoreCommitting {
       }
       yield* this.poisoning(control.write(next))
       state.setRecord(next)
-      yield* state.fix(Math.max(0, record.chunkLengths.length - 1))
+      yield* state.fix(first)
     })
   }
 
-  /** Writes the checksums of sealed chunks that have none yet. */
-  private sum(sealed: ReadonlyArray<Chunk>): Effect.Effect<void, StoreCommitError> {
+  /** Writes the checksums of a chunk that is sealed from now on. */
+  private sum(chunk: Chunk, index: number): Effect.Effect<void, StoreCommitError> {
     const { flushing, io, state } = this.options
     return Effect.gen(function* () {
-      for (const [index, chunk] of sealed.entries()) {
-        if (chunk.sums !== undefined) continue
-        const sums = yield* sumChunk(chunk.file!, chunk.length)
-        yield* writeSums(io, state.paths.sums(state.chunkNumber(index)), chunk.length, sums)
-        flushing.unsyncedNames = true
-        chunk.sums = sums
-      }
+      const sums = yield* sumChunk(chunk.file!, chunk.length)
+      yield* writeSums(io, state.paths.sums(state.chunkNumber(index)), chunk.length, sums)
+      flushing.unsyncedNames = true
+      chunk.sums = sums
     })
   }
 

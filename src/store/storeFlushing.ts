@@ -69,6 +69,16 @@ export class StoreFlushing {
 
   /** Flushes everything before `target`; mostly more. Can't be interrupted once it has begun. */
   flushTo(target: VirtualOffset): Effect.Effect<void, StoreFlushError> {
+    return Effect.suspend(() => {
+      // Mostly it is little, and nobody is in the way.
+      const little = this.canFlushNow ? attempt<void, ChunkWriteError>(() => this.flushNow()) : Effect.void
+      return Effect.flatMap(little, () =>
+        this.options.state.flushedEnd < target ? this.flushAlone(target) : Effect.void
+      )
+    })
+  }
+
+  private flushAlone(target: VirtualOffset): Effect.Effect<void, StoreFlushError> {
     const { state } = this.options
     return this.alone(
       Effect.gen({ self: this }, function* () {
