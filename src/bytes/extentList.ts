@@ -22,6 +22,9 @@ export class ExtentList implements Iterable<Extent> {
   private lengthPages: Array<Float64Array> = []
   private used = 0
   private capacity = 0
+  /** Whether the extents are known to ascend, so that nobody has to look at all of them to find out. */
+  private ascending = true
+  private lastOffset = 0
 
   /** The number of extents in the list. */
   get count(): number {
@@ -39,11 +42,18 @@ export class ExtentList implements Iterable<Extent> {
   /** Adds an extent at the end. */
   push(offset: number, length: number): void {
     if (this.used === this.capacity) this.grow()
-    this.set(this.used++, offset, length)
+    if (offset < this.lastOffset) this.ascending = false
+    this.lastOffset = offset
+    this.put(this.used++, offset, length)
   }
 
   /** Overwrites one extent. */
   set(index: number, offset: number, length: number): void {
+    if (offset !== this.offset(index)) this.ascending = false
+    this.put(index, offset, length)
+  }
+
+  private put(index: number, offset: number, length: number): void {
     this.offsetPages[index >>> pageBits][index & pageMask] = offset
     this.lengthPages[index >>> pageBits][index & pageMask] = length
   }
@@ -53,7 +63,7 @@ export class ExtentList implements Iterable<Extent> {
     this.used = count
   }
 
-  /** Sorts by offset. Extents at the same offset keep their order. A list that ascends costs one pass. */
+  /** Sorts by offset. Extents at the same offset keep their order. Costs nothing where they were pushed in order. */
   sort(): void {
     if (this.ascends()) return
     const offsets = this.allOffsets()
@@ -63,6 +73,8 @@ export class ExtentList implements Iterable<Extent> {
     this.lengthPages = []
     this.used = 0
     this.capacity = 0
+    this.ascending = true
+    this.lastOffset = 0
     for (let i = 0; i < order.length; i++) {
       const from = order[i]
       this.push(offsets[from], lengths[from >>> pageBits][from & pageMask])
@@ -74,6 +86,7 @@ export class ExtentList implements Iterable<Extent> {
   }
 
   private ascends(): boolean {
+    if (this.ascending) return true
     let before = 0
     for (let i = 0; i < this.used; i++) {
       const offset = this.offset(i)
