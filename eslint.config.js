@@ -6,7 +6,7 @@ const nodeOnly = {
 }
 
 export default tseslint.config(
-  { ignores: ["dist/**", "node_modules/**", "coverage/**", ".bench/**"] },
+  { ignores: ["dist/**", "dist.new/**", "node_modules/**", "coverage/**", ".bench/**"] },
   ...tseslint.configs.recommended,
   {
     rules: {

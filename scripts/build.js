@@ -1,6 +1,13 @@
 /**
- * Brings dist up to date, for tests and examples that run the built command line.
+ * `npm run build`: makes dist anew. With `--if-old`, only where it is missing or older than its
+ * sources, for tests and examples that run the built command line.
  */
-import { ensureBuilt } from "./built.js"
+import { build, ensureBuilt } from "./built.js"
 
-ensureBuilt()
+try {
+  if (process.argv.includes("--if-old")) ensureBuilt()
+  else build()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}

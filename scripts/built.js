@@ -17,6 +17,9 @@ const neededPackages = [
   "@types/node"
 ]
 
+const distMain = join(root, "dist", "cli", "main.js")
+/** As deep as dist, since source maps lead from there to src. */
+const stagingName = "dist.new"
 const lockPath = join(root, "node_modules", ".lacuna-build.lock")
 const staleLockMillis = 300_000
 
@@ -56,10 +59,11 @@ const lastChangeMillis = (path) => {
 }
 
 const isBuilt = () => {
-  const main = join(root, "dist", "cli", "main.js")
-  if (!fs.existsSync(main)) return false
+  if (!fs.existsSync(distMain)) return false
   const sources = ["src", "package.json", "tsconfig.json", "tsconfig.build.json"]
-  return fs.statSync(main).mtimeMs >= Math.max(...sources.map((path) => lastChangeMillis(join(root, path))))
+  return (
+    fs.statSync(distMain).mtimeMs >= Math.max(...sources.map((path) => lastChangeMillis(join(root, path))))
+  )
 }
 
 /** Builds where dist is missing or older than its sources. Several processes may ask at once. */
@@ -68,8 +72,34 @@ export const ensureBuilt = () => {
   withLock(() => {
     if (isBuilt()) return // by whoever held the lock
     console.log("Building …")
-    run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"])
+    makeDist()
   })
+}
+
+/** Builds in any case. */
+export const build = () => withLock(makeDist)
+
+/**
+ * Makes dist anew beside the old one, whose place it takes when it is whole: nothing of modules that
+ * were moved stays, and a build that fails or is killed leaves no part of a dist. What it leaves is
+ * older than the sources, or missing, and so noticed.
+ */
+const makeDist = () => {
+  const since = new Date()
+  const made = join(root, stagingName)
+  fs.rmSync(made, { recursive: true, force: true })
+  const tsc = join("node_modules", "typescript", "bin", "tsc")
+  try {
+    run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", stagingName])
+    // What is changed while it is being built is newer than the result.
+    fs.utimesSync(join(made, "cli", "main.js"), since, since)
+    // main.js goes first: a dist that is half removed does not pass for one that is built.
+    fs.rmSync(distMain, { force: true })
+    fs.rmSync(join(root, "dist"), { recursive: true, force: true })
+    fs.renameSync(made, join(root, "dist"))
+  } finally {
+    fs.rmSync(made, { recursive: true, force: true })
+  }
 }
 
 /** @param {() => void} body */

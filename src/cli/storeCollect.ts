@@ -10,7 +10,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { StoreCollected } from "../store/storeService.ts"
-import { count, duration, exactSize, savings, table } from "./figures.ts"
+import { count, duration, exactSize, savings, size, table } from "./figures.ts"
 import { bytesFlag, directoryArgument, dryRunFlag, jsonFlag, liveFlag } from "./flags.ts"
 import { streamLiveList } from "./liveList.ts"
 import { print, printJson } from "./output.ts"
@@ -90,7 +90,8 @@ const linesOf = (result: Result): ReadonlyArray<string> => {
     ["bytes freed", savings(bytesFreed, bytesKept + bytesFreed)],
     ["chunks removed", count(result.chunksRemoved)],
     ["disk before", exactSize(diskBytesBefore)],
-    ["disk after", exactSize(diskBytesAfter)],
+    // How large the map will be is known when it is written.
+    ["disk after", dryRun ? `about ${size(diskBytesAfter)}` : exactSize(diskBytesAfter)],
     ["time", duration(result.millis.total)]
   ]
   return [

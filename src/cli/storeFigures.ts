@@ -39,9 +39,7 @@ export const statsRows = (stats: StoreStats): ReadonlyArray<readonly [string, st
 export const savedBytes = ({ committedEnd, diskBytes }: StoreStats): number => committedEnd - diskBytes
 
 /** The figures as JSON has them. */
-export const statsJson = ({
-  prefix,
-  readonly: _readonly,
-  recovery: _recovery,
-  ...figures
-}: StoreStats): object => ({ ...figures, prefix: prefix ?? null })
+export const statsJson = ({ prefix, readonly: _readonly, recovery: _recovery, ...figures }: StoreStats) => ({
+  ...figures,
+  prefix: prefix ?? null
+})

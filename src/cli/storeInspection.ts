@@ -16,19 +16,20 @@ import { holeRows, totalsOf } from "./totals.ts"
 export const inspectStore = Effect.fnUntraced(function* (path: string, width: number) {
   const store = yield* openStore(path, { readonly: true })
   const stats = store.stats()
-  const totals = yield* totalsOf(store)
+  const totals = yield* totalsOf(store, stats.committedEnd)
   const lines = yield* attempt<ReadonlyArray<string>, Closed | Corrupt>(() =>
     stats.committedEnd === 0
       ? ["(nothing was appended)"]
       : picture(store.extents(), { span: stats.committedEnd, width, marks: marksOf(stats) })
   )
+  const { directory: _directory, ...figures } = statsJson(stats) // which is `path`
   const inspection: Inspection = {
     path,
     figures: [...statsRows(stats), ["readable", exactSize(totals.bytes)], ...holeRows(totals)],
     picture: lines,
     json: {
       path,
-      ...statsJson(stats),
+      ...figures,
       readableBytes: totals.bytes,
       savedBytes: savedBytes(stats),
       largestHoles: totals.holes

@@ -11,7 +11,7 @@ export interface Totals {
   readonly extents: number
   /** The bytes that the extents cover. */
   readonly bytes: number
-  /** Where the last extent ends: the virtual span begins at 0. */
+  /** Where the virtual span ends, which begins at 0. */
   readonly end: number
   /** The largest ranges that nothing covers, the largest first. */
   readonly holes: ReadonlyArray<Extent>
@@ -20,10 +20,14 @@ export interface Totals {
 /** How many of the largest holes are told. */
 const tellHoles = 5
 
-/** Of extents that are ascending, as they can be iterated. */
-export const totalsOf = (source: {
-  readonly extents: () => Iterable<Extent>
-}): Effect.Effect<Totals, Closed | Corrupt> =>
+/**
+ * Of extents that are ascending, as they can be iterated. The virtual span ends at `spanEnd`, or where
+ * nobody knows how far it reached, with the last extent.
+ */
+export const totalsOf = (
+  source: { readonly extents: () => Iterable<Extent> },
+  spanEnd = 0
+): Effect.Effect<Totals, Closed | Corrupt> =>
   attempt(() => {
     let extents = 0
     let bytes = 0
@@ -34,6 +38,10 @@ export const totalsOf = (source: {
       extents++
       bytes += length
       end = offset + length
+    }
+    if (spanEnd > end) {
+      keepLargest(holes, { offset: end, length: spanEnd - end })
+      end = spanEnd
     }
     return { extents, bytes, end, holes }
   })

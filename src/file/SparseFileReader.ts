@@ -13,14 +13,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import type { DoubleClose } from "../bytes/errors.ts"
+import type { Corrupt, DoubleClose, IoFailed } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { Io } from "../io/Io.ts"
 import type { IoFile } from "../io/Io.ts"
 import type { Offmap } from "./Offmap.ts"
 import { mapFixedData, FixedData } from "./fixedData.ts"
-import { loadSums, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
+import { loadSums, type OpenedSparseFile, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
 import { sparsePaths } from "./sparsePaths.ts"
 import { SparseReading, type SparsePhysicalReadError, type SparseReadError } from "./sparseReading.ts"
 
@@ -104,26 +104,11 @@ export class SparseFileReader extends Context.Service<SparseFileReader, SparseFi
     const io = yield* Io
     // A scope of its own, so that close can release everything before the caller's ends.
     const scope = yield* Scope.fork(yield* Scope.Scope)
-    const reading = yield* openReading(io, path, options.verifyReads ?? false, scope).pipe(
+    return yield* openSparseFile(io, sparsePaths(path)).pipe(
+      Effect.flatMap((opened) => readerOf(opened, { ...options, scope })),
       Scope.provide(scope),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
-    return SparseFileReader.of({
-      path,
-      dataLength: reading.data.length,
-      mapBytes: reading.mapBytes,
-      offmap: reading.map,
-      file: reading.data.file,
-      mapFind: (offset) => reading.mapFind(offset),
-      read: (offset, buffer) => reading.read(offset, buffer),
-      readMany: (offsets, lengths) => reading.readMany(offsets, lengths),
-      readRange: (offset, range) => reading.readRange(offset, range),
-      readPhysical: (physical, buffer) => reading.readPhysical(physical, buffer),
-      nextValidOffset: (offset) => reading.nextValidOffset(offset),
-      extents: () => reading.extents(),
-      close: reading.close,
-      unsafe: { read: (offset, buffer) => reading.readNow(offset, buffer) }
-    })
   }, Effect.uninterruptible)
 
   /** One reader for a program. */
@@ -134,22 +119,40 @@ export class SparseFileReader extends Context.Service<SparseFileReader, SparseFi
     Layer.effect(SparseFileReader, SparseFileReader.open(path, options))
 }
 
-const openReading = (io: Io["Service"], path: string, verifyReads: boolean, scope: Scope.Closeable) =>
+interface ReaderOfOptions extends SparseFileReaderOptions {
+  /** Holds the open files: closed by the reader's `close`. */
+  readonly scope: Scope.Closeable
+}
+
+/** The reader of a pair that is open. */
+export const readerOf = (
+  opened: OpenedSparseFile,
+  { scope, verifyReads = false }: ReaderOfOptions
+): Effect.Effect<SparseFileReaderService, Corrupt | IoFailed, Scope.Scope> =>
   Effect.gen(function* () {
-    const opened = yield* openSparseFile(io, sparsePaths(path))
     const sums = verifyReads ? yield* loadSums(opened) : undefined
     const windows = yield* mapFixedData(opened.data, opened.dataLength)
     const data = new FixedData({ file: opened.data, length: opened.dataLength, sums, windows })
-    const reading = new SparseReading({
-      data,
-      map: opened.map,
-      mapBytes: opened.mapBytes,
-      mapPath: opened.mapFile.path,
-      scope
-    })
+    const { map, mapBytes, mapFile } = opened
+    const reading = new SparseReading({ data, map, mapBytes, mapPath: mapFile.path, scope })
     yield* Scope.addFinalizer(
       scope,
       Effect.sync(() => reading.markClosed())
     )
-    return reading
+    return SparseFileReader.of({
+      path: data.file.path,
+      dataLength: data.length,
+      mapBytes,
+      offmap: map,
+      file: data.file,
+      mapFind: (offset) => reading.mapFind(offset),
+      read: (offset, buffer) => reading.read(offset, buffer),
+      readMany: (offsets, lengths) => reading.readMany(offsets, lengths),
+      readRange: (offset, range) => reading.readRange(offset, range),
+      readPhysical: (physical, buffer) => reading.readPhysical(physical, buffer),
+      nextValidOffset: (offset) => reading.nextValidOffset(offset),
+      extents: () => reading.extents(),
+      close: reading.close,
+      unsafe: { read: (offset, buffer) => reading.readNow(offset, buffer) }
+    })
   })

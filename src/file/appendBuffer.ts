@@ -52,6 +52,14 @@ export class AppendBuffer {
     if (end > this.bytes.length) this.grow(end)
   }
 
+  /** Room for `count` more bytes behind what waits, of which it is part at once: to be filled by the caller. */
+  extend(count: number): Uint8Array {
+    this.reserve(count)
+    const start = this.length
+    this.length += count
+    return this.bytes.subarray(start, this.length)
+  }
+
   /** The first `count` bytes that wait, not copied. They stay as they are until they are dropped. */
   first(count: number): Uint8Array {
     return this.bytes.subarray(0, count)

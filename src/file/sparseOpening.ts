@@ -8,7 +8,7 @@ import type { IoFailed, NoSpace, NotADirectory } from "../bytes/errors.ts"
 import { Corrupt, Incomplete, type NoSuchFile, type NotAFile } from "../bytes/errors.ts"
 import type { BlockSumsHeader } from "../format/blockSums.ts"
 import { attempt } from "../io/attempt.ts"
-import type { IoFile, IoService } from "../io/Io.ts"
+import type { IoFile, IoService, OpenError } from "../io/Io.ts"
 import { checkBlockSumsTable, readBlockSumsHeader, readBlockSumsTable } from "./blockSumsReading.ts"
 import { Offmap } from "./Offmap.ts"
 import type { OffmapTable } from "./offmapTable.ts"
@@ -46,6 +46,15 @@ export const openSparseFile = (
     ),
     // Files opened by us are open, at offsets of our own: these two would be bugs.
     Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+  )
+
+/** Opens a pair that has its final names, and changes nothing: `NoSuchFile` when one of them is missing. */
+export const openFinishedSparseFile = (
+  io: IoService,
+  paths: SparsePaths
+): Effect.Effect<OpenedSparseFile, Corrupt | OpenError, Scope.Scope> =>
+  Effect.catchTag(openPair(io, paths, paths.map), ["Closed", "InvalidArgument"], (impossible) =>
+    Effect.die(impossible)
   )
 
 /** The path of the map, after finishing a promotion where one was interrupted. */

@@ -56,8 +56,19 @@ export class VerifiedBlocks {
     }
   }
 
+  /** Reads a block, and some behind it; where those can't be read, the block alone. */
   private read(block: number): void {
-    const count = block === this.last ? blocksAhead : 1
+    const left = this.sums.length - block
+    const count = block === this.last ? Math.min(blocksAhead, left) : 1
+    try {
+      this.readBlocks(block, count)
+    } catch (cause) {
+      if (count === 1) throw cause
+      this.readBlocks(block, 1)
+    }
+  }
+
+  private readBlocks(block: number, count: number): void {
     const start = block * blockSumsBlockBytes
     const length = Math.min(count * blockSumsBlockBytes, this.length - start)
     this.first = block

@@ -10,12 +10,12 @@ import type * as Scope from "effect/Scope"
 import { Corrupt } from "../bytes/errors.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
 import type { OffmapTable } from "../file/offmapTable.ts"
-import type { SparseOpenError } from "../file/SparseFileReader.ts"
-import { loadSums, openSparseFile } from "../file/sparseOpening.ts"
+import { loadSums, openFinishedSparseFile } from "../file/sparseOpening.ts"
 import { sparsePaths } from "../file/sparsePaths.ts"
 import type { SparseSource } from "../file/sparseSource.ts"
 import { VerifiedBlocks } from "../file/verifiedBlocks.ts"
 import type { IoService } from "../io/Io.ts"
+import type { PrefixOpenError } from "./prefix.ts"
 import type { StoreState } from "./storeState.ts"
 
 /** Bytes that are copied in the time that an extent of its own takes. */
@@ -30,7 +30,8 @@ interface SourcePrefix {
 interface SourceChunk {
   readonly offset: VirtualOffset
   readonly end: VirtualOffset
-  readonly data: VerifiedBlocks
+  /** Makes what reads it, with a buffer of its own: when it is its turn, and not before. */
+  readonly open: () => VerifiedBlocks
 }
 
 /** The chunks before `upTo` must be sealed. */
@@ -38,14 +39,15 @@ export const openCollectionSource = (
   io: IoService,
   state: StoreState,
   upTo: VirtualOffset
-): Effect.Effect<SparseSource<Corrupt>, SparseOpenError, Scope.Scope> =>
+): Effect.Effect<SparseSource<Corrupt>, PrefixOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const prefix = yield* openSourcePrefix(io, state)
     const chunks: Array<SourceChunk> = []
     for (const chunk of state.chunks) {
       if (chunk.offset >= upTo) break
-      const data = new VerifiedBlocks({ file: chunk.file!, length: chunk.length, sums: chunk.sums! })
-      chunks.push({ offset: chunk.offset, end: chunk.end, data })
+      const { end, length, offset } = chunk
+      const [file, sums] = [chunk.file!, chunk.sums!]
+      chunks.push({ offset, end, open: () => new VerifiedBlocks({ file, length, sums }) })
     }
     const source = new CollectionSource(prefix, chunks, state.suffixStart)
     const readAt = (offset: number, buffer: Uint8Array): void => source.readAt(offset, buffer)
@@ -55,10 +57,10 @@ export const openCollectionSource = (
 const openSourcePrefix = (
   io: IoService,
   state: StoreState
-): Effect.Effect<SourcePrefix | undefined, SparseOpenError, Scope.Scope> =>
+): Effect.Effect<SourcePrefix | undefined, PrefixOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     if (state.prefix === undefined) return undefined
-    const opened = yield* openSparseFile(io, sparsePaths(state.prefix.reader.path))
+    const opened = yield* openFinishedSparseFile(io, sparsePaths(state.prefix.reader.path))
     const { data: file, dataLength: length, map, mapFile } = opened
     const sums = yield* loadSums(opened)
     return { map, mapPath: mapFile.path, data: new VerifiedBlocks({ file, length, sums }) }
@@ -68,8 +70,9 @@ class CollectionSource {
   private readonly prefix: SourcePrefix | undefined
   private readonly chunks: ReadonlyArray<SourceChunk>
   private readonly suffixStart: VirtualOffset
-  /** Of the chunk that was read from last: reads ascend. */
+  /** The chunk that was read from last: reads ascend. */
   private chunk = 0
+  private opened: VerifiedBlocks | undefined
 
   constructor(
     prefix: SourcePrefix | undefined,
@@ -96,10 +99,14 @@ class CollectionSource {
   }
 
   private readChunk(offset: VirtualOffset, buffer: Uint8Array, at: number): number {
-    while (this.chunks[this.chunk].end <= offset) this.chunk++
-    const { data, end, offset: start } = this.chunks[this.chunk]
+    while (this.chunks[this.chunk].end <= offset) {
+      this.chunk++
+      this.opened = undefined
+    }
+    const { end, offset: start, open } = this.chunks[this.chunk]
     const count = Math.min(buffer.length - at, end - offset)
-    data.copy(offset - start, buffer, at, count)
+    this.opened ??= open()
+    this.opened.copy(offset - start, buffer, at, count)
     return count
   }
 

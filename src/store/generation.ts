@@ -5,6 +5,7 @@
 import type { VirtualOffset } from "../bytes/offset.ts"
 import { blockCount, blockSumsHeaderBytes, blockSumsTableBytes } from "../format/blockSums.ts"
 import { controlChunks, controlFileBytes, type ControlRecord } from "../format/controlRecord.ts"
+import { offmapLayout } from "../format/offmapImage.ts"
 
 /** What the next generation keeps of everything before `upTo`. */
 export interface NewPrefix {
@@ -14,7 +15,7 @@ export interface NewPrefix {
 }
 
 /** How many of the first chunks end at or before `upTo` and are sealed: nothing needs them any more. */
-export const chunksBefore = (record: ControlRecord, upTo: VirtualOffset): number =>
+const chunksBefore = (record: ControlRecord, upTo: VirtualOffset): number =>
   controlChunks(record).filter(({ length, offset, sealed }) => sealed && offset + length <= upTo).length
 
 /** The record with its active chunk sealed, if it has committed bytes. */
@@ -47,5 +48,11 @@ export const diskBytes = (record: ControlRecord): number =>
     (sum, { length, sealed }) => sum + length + (sealed ? sumsBytes(length) : 0),
     controlFileBytes + record.prefixDataBytes + record.prefixMapBytes
   )
+
+/** About what the map of a new prefix takes: dense cells, and a small index. */
+export const estimatedMapBytes = (extents: number, dataBytes: number): number => {
+  const cells = Math.ceil(extents / 8)
+  return offmapLayout({ cells, segments: Math.min(cells, 1), buckets: 1 }).imageBytes + sumsBytes(dataBytes)
+}
 
 const sumsBytes = (length: number): number => blockSumsHeaderBytes + blockSumsTableBytes(blockCount(length))

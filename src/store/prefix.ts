@@ -5,12 +5,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { Corrupt } from "../bytes/errors.ts"
-import { SparseFile } from "../file/SparseFile.ts"
-import type { SparseFileReaderService, SparseOpenError } from "../file/SparseFileReader.ts"
+import { readerOf, type SparseFileReaderService } from "../file/SparseFileReader.ts"
+import { openFinishedSparseFile } from "../file/sparseOpening.ts"
+import { sparsePaths } from "../file/sparsePaths.ts"
 import type { ControlRecord } from "../format/controlRecord.ts"
-import { Io } from "../io/Io.ts"
-import type { IoService } from "../io/Io.ts"
+import type { IoService, OpenError } from "../io/Io.ts"
 import type { StorePaths } from "./storePaths.ts"
+
+/** `NoSuchFile`: it is not there. */
+export type PrefixOpenError = Corrupt | OpenError
 
 export interface OpenPrefix {
   readonly reader: SparseFileReaderService
@@ -27,12 +30,12 @@ export interface OpenPrefixOptions {
 
 /**
  * Opens the prefix that a record names, in a scope of its own within the caller's; undefined before
- * the first collection. `NoSuchFile` and `Incomplete` where its files are gone, `Corrupt` where they
- * are not what the record says.
+ * the first collection. `NoSuchFile` where a file of it is gone, `Corrupt` where one is not what the record
+ * says.
  */
 export const openPrefix = (
   options: OpenPrefixOptions
-): Effect.Effect<OpenPrefix | undefined, SparseOpenError, Scope.Scope> =>
+): Effect.Effect<OpenPrefix | undefined, PrefixOpenError, Scope.Scope> =>
   Effect.suspend(() => {
     const { io, paths, record, verifyReads } = options
     if (record.generation === 0) return Effect.succeed(undefined)
@@ -46,11 +49,11 @@ export const openPrefixAt = (
   io: IoService,
   path: string,
   verifyReads: boolean
-): Effect.Effect<OpenPrefix, SparseOpenError, Scope.Scope> =>
+): Effect.Effect<OpenPrefix, PrefixOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
-    const reader = yield* SparseFile.open(path, { verifyReads }).pipe(
-      Effect.provideService(Io, io),
+    const reader = yield* openFinishedSparseFile(io, sparsePaths(path)).pipe(
+      Effect.flatMap((opened) => readerOf(opened, { scope, verifyReads })),
       Scope.provide(scope),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )

@@ -7,9 +7,16 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type Closed, type Corrupt, FileExists, type IoFailed, NotADirectory } from "../bytes/errors.ts"
+import {
+  type Closed,
+  type Corrupt,
+  FileExists,
+  InvalidArgument,
+  type IoFailed,
+  NotADirectory
+} from "../bytes/errors.ts"
 import { forEachPiece } from "../file/filePieces.ts"
-import { loadSums, type OpenedSparseFile, openSparseFile } from "../file/sparseOpening.ts"
+import { loadSums, type OpenedSparseFile, openFinishedSparseFile } from "../file/sparseOpening.ts"
 import { sparsePaths } from "../file/sparsePaths.ts"
 import { controlChunks, controlEnd } from "../format/controlRecord.ts"
 import { attempt } from "../io/attempt.ts"
@@ -17,8 +24,8 @@ import type { CreateError, IoFile, IoService } from "../io/Io.ts"
 import { writeSums } from "./chunkSums.ts"
 import { createControl } from "./controlFile.ts"
 import { diskBytes } from "./generation.ts"
-import { filesGone, nothingKnown } from "./storeOpening.ts"
-import { type StorePaths, storePaths } from "./storePaths.ts"
+import { fileGone, nothingKnown } from "./storeOpening.ts"
+import { parseStoreName, type StorePaths, storePaths } from "./storePaths.ts"
 import { type Committed, openCommitted } from "./storeRefreshing.ts"
 import type { StoreBackedUp, StoreBackupError, StoreScanOptions } from "./storeService.ts"
 import type { StoreState } from "./storeState.ts"
@@ -57,10 +64,14 @@ export const backUp = (
   options: StoreScanOptions = {}
 ): Effect.Effect<StoreBackedUp, StoreBackupError> =>
   Effect.gen(function* () {
-    yield* attempt<void, StoreBackupError>(() => state.checkOpen("backup"))
+    yield* attempt<void, StoreBackupError>(() => {
+      state.checkOpen("backup")
+      if (directory === "")
+        throw new InvalidArgument({ operation: "backup", reason: "the directory has no name" })
+    })
     const target = storePaths(directory)
     const sources = yield* openSources(io, state.paths, maxAttempts)
-    yield* makeEmpty(io, target.directory)
+    yield* makeEmpty(io, target)
     const made: Array<string> = []
     return yield* copyAll({ io, sources, made, target, options }).pipe(
       // What is there without control is no store, and would stand in the way of the next attempt.
@@ -81,22 +92,33 @@ const openSources = (
     committed.files.settle()
     const { generation } = committed.record
     if (generation === 0) return { committed, prefix: undefined }
-    return yield* openSparseFile(io, sparsePaths(paths.prefix(generation))).pipe(
+    return yield* openFinishedSparseFile(io, sparsePaths(paths.prefix(generation))).pipe(
       Effect.map((prefix) => ({ committed, prefix })),
       // A collection has finished in between: its generation is the one to be copied.
-      Effect.catchTag(["NoSuchFile", "Incomplete"], (missing) =>
-        attempts > 0 ? openSources(io, paths, attempts - 1) : Effect.fail(filesGone(missing))
+      Effect.catchTag("NoSuchFile", (missing) =>
+        attempts > 0 ? openSources(io, paths, attempts - 1) : Effect.fail(fileGone(missing))
       )
     )
   })
 
-/** Makes the directory, unless it is there and empty. */
-const makeEmpty = (io: IoService, directory: string): Effect.Effect<void, StoreBackupError> =>
+/** Makes the directory, unless it is there and empty, and keeps others from making a store in it. */
+const makeEmpty = (
+  io: IoService,
+  { directory, lock }: StorePaths
+): Effect.Effect<void, StoreBackupError, Scope.Scope> =>
   Effect.gen(function* () {
     const found = yield* io.classify(directory)
-    if (found === "none") return yield* io.makeDirectory(directory)
+    if (found === "none") yield* io.makeDirectory(directory)
     if (found === "file") return yield* new NotADirectory({ path: directory })
-    if ((yield* io.list(directory)).length > 0) return yield* new FileExists({ path: directory })
+    const checkEmpty = Effect.flatMap(io.list(directory), (names) =>
+      names.some((name) => parseStoreName(name)?.kind !== "lock")
+        ? Effect.fail(new FileExists({ path: directory }))
+        : Effect.void
+    )
+    // Looked at before the lock, which leaves a file, and again under it.
+    yield* checkEmpty
+    yield* io.lock(lock)
+    yield* checkEmpty
   })
 
 const copyAll = (job: BackupJob): Effect.Effect<StoreBackedUp, StoreBackupError> =>

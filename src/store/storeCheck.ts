@@ -7,14 +7,13 @@
 import * as Effect from "effect/Effect"
 import {
   Corrupt,
-  type Incomplete,
   type IoFailed,
   type NoSuchFile,
   type NotADirectory,
   type NotAFile
 } from "../bytes/errors.ts"
 import { forEachPiece } from "../file/filePieces.ts"
-import { loadSums, type OpenedSparseFile, openSparseFile } from "../file/sparseOpening.ts"
+import { loadSums, type OpenedSparseFile, openFinishedSparseFile } from "../file/sparseOpening.ts"
 import { sparsePaths } from "../file/sparsePaths.ts"
 import { checkMap } from "../file/sparseVerify.ts"
 import { blockSumsBlockBytes } from "../format/blockSums.ts"
@@ -24,7 +23,7 @@ import { attempt } from "../io/attempt.ts"
 import type { IoFile, IoService } from "../io/Io.ts"
 import { readSums } from "./chunkSums.ts"
 import { readControl } from "./controlFile.ts"
-import { filesGone } from "./storeOpening.ts"
+import { fileGone } from "./storeOpening.ts"
 import type { StorePaths } from "./storePaths.ts"
 import { findControl } from "./storeRecovery.ts"
 import type {
@@ -41,7 +40,7 @@ const maxAttempts = 100
 const slotAttempts = 5
 const slotAgainMillis = 2
 
-type Missing = NoSuchFile | Incomplete | NotAFile | NotADirectory
+type Missing = NoSuchFile | NotAFile | NotADirectory
 
 /** Checks the store in a directory, whether or not it can be opened. `NoSuchFile` when there is none. */
 export const checkStore = (
@@ -159,7 +158,7 @@ class Check {
     const path = this.paths.prefix(record.generation)
     const { io } = this
     const verify = Effect.gen({ self: this }, function* () {
-      const opened = yield* openSparseFile(io, sparsePaths(path))
+      const opened = yield* openFinishedSparseFile(io, sparsePaths(path))
       const { data, dataLength, mapBytes, mapFile } = opened
       this.compare(path, dataLength, record.prefixDataBytes)
       this.compare(mapFile.path, mapBytes, record.prefixMapBytes)
@@ -210,7 +209,7 @@ class Check {
         "file",
         missing._tag === "NotAFile" || missing._tag === "NotADirectory"
           ? notAFile(missing)
-          : filesGone(missing)
+          : fileGone(missing)
       )
     }
     return Effect.catchIf(
@@ -233,13 +232,7 @@ class Check {
 const notAFile = ({ message, path }: NotAFile | NotADirectory): Corrupt =>
   new Corrupt({ path, offset: 0, reason: message })
 
-const damageTags: ReadonlySet<unknown> = new Set([
-  "Corrupt",
-  "Incomplete",
-  "NoSuchFile",
-  "NotADirectory",
-  "NotAFile"
-])
+const damageTags: ReadonlySet<unknown> = new Set(["Corrupt", "NoSuchFile", "NotADirectory", "NotAFile"])
 
 const isDamage = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && damageTags.has(error._tag)

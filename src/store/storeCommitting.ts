@@ -9,6 +9,7 @@
  * sealed; the names of new files; and only then the record in control that speaks of them. Once an
  * fsync has failed nobody knows what the device holds, and nothing is written any more.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Semaphore from "effect/Semaphore"
@@ -68,15 +69,20 @@ export class StoreCommitting {
 
   /**
    * Seals the active chunk at its committed end, without committing: what was appended since goes to
-   * the chunk behind it. Nothing to do when no committed byte is in it.
+   * the chunk behind it, and what of it was flushed is taken back into memory: so many bytes. Nothing
+   * to do when no committed byte is in the active chunk. Where the list of chunks is full, it stays
+   * active, as long as a collection up to `upTo` need not copy from it.
    */
-  readonly seal: Effect.Effect<void, StoreSealError> = Effect.suspend(() =>
-    this.inTurn("collect", () => {
+  seal(upTo: VirtualOffset): Effect.Effect<number, StoreSealError> {
+    return this.inTurn("collect", () => {
       const { state } = this.options
       const lengths = state.record.chunkLengths
-      return lengths.length === 0 || lengths[lengths.length - 1] === 0 ? Effect.void : this.sealNow
+      if (lengths.length === 0 || lengths[lengths.length - 1] === 0) return Effect.succeed(0)
+      const { offset } = state.chunks[lengths.length - 1]
+      if (state.chunks.length < maxChunks) return this.sealNow
+      return upTo <= offset ? Effect.succeed(0) : Effect.fail(noRoom(offset))
     })
-  )
+  }
 
   /**
    * `commit` on the caller's thread: for what went to the active chunk, once that is in control.
@@ -86,7 +92,8 @@ export class StoreCommitting {
     const { control, flushing, state } = this.options
     state.checkWritable("commit")
     const { active, end, record } = state
-    if (end === state.committedEnd) return
+    const bytes = end - state.committedEnd
+    if (bytes === 0) return
     const refuse = (reason: string) => new Unsupported({ operation: "unsafe.commit", reason })
     if (this.busy) throw refuse("another commit or collection of this store is being made durable")
     if (record.chunkLengths.length !== state.chunks.length || active.file === undefined) {
@@ -107,6 +114,8 @@ export class StoreCommitting {
       throw cause
     }
     state.setRecord(next)
+    commitsMetric.updateUnsafe(1, Context.empty())
+    committedBytesMetric.updateUnsafe(bytes, Context.empty())
   }
 
   /** Runs one at a time, checked again when its turn has come, and not interrupted any more. */
@@ -161,29 +170,28 @@ export class StoreCommitting {
     return Effect.withSpan(commit, "Store.commit", { attributes: { directory: state.directory } })
   }
 
-  private readonly sealNow: Effect.Effect<void, StoreSealError> = Effect.gen({ self: this }, function* () {
+  private readonly sealNow: Effect.Effect<number, StoreSealError> = Effect.gen({ self: this }, function* () {
     const { flushing, state } = this.options
     const listed = state.record.chunkLengths.length
     const start = state.committedEnd
-    const chunk = state.chunks[listed - 1]
-    if (state.chunks.length === listed || chunk.end > start) {
-      if (state.chunks.length >= maxChunks) return yield* noRoom
-      yield* flushing.paused(this.divide(listed))
-    }
+    const divided = state.chunks.length > listed && state.chunks[listed - 1].end === start
+    const takenBack = divided ? 0 : yield* flushing.paused(this.divide(listed))
     yield* this.record(start, listed + 1)
+    return takenBack
   })
 
   /** While flushes are paused: ends the last listed chunk where the committed bytes end. */
-  private divide(listed: number): Effect.Effect<void, ChunkReadError> {
+  private divide(listed: number): Effect.Effect<number, ChunkReadError> {
     const { flushing, state } = this.options
     return Effect.gen({ self: this }, function* () {
       const start = state.committedEnd
-      if (state.flushedEnd > start) yield* flushing.unflush(start)
+      const takenBack = state.flushedEnd > start ? yield* flushing.unflush(start) : 0
       const former = state.chunks.slice(listed)
       const chunk = state.chunks[listed - 1]
       state.chunks.splice(listed, 0, new Chunk(start, chunk.end - start))
       chunk.shorten(start - chunk.offset)
       yield* this.dropFiles(former, listed)
+      return takenBack
     })
   }
 
@@ -272,7 +280,8 @@ export class StoreCommitting {
   }
 }
 
-const noRoom = new InvalidArgument({
-  operation: "collect",
-  reason: `control has no room for more than ${maxChunks} chunks: collect up to the end of an earlier one first`
-})
+const noRoom = (offset: VirtualOffset): InvalidArgument =>
+  new InvalidArgument({
+    operation: "collect",
+    reason: `control has no room for more than ${maxChunks} chunks: collect up to ${offset} first`
+  })

@@ -12,9 +12,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Closed, Corrupt, FileExists, InvalidArgument, IoFailed, NoSpace } from "../bytes/errors.ts"
-import type { NoSuchFile, NotADirectory, NotAFile, Poisoned, RoNotAllowed } from "../bytes/errors.ts"
-import { MemoryLimit } from "../bytes/errors.ts"
+import type { Closed, Corrupt, FileExists, InvalidArgument, IoFailed, MemoryLimit } from "../bytes/errors.ts"
+import type { NoSpace, NoSuchFile, NotADirectory, NotAFile, Poisoned, RoNotAllowed } from "../bytes/errors.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
 import { maxPendingBytes, recordSlackBytes } from "../file/appendBuffer.ts"
 import { attempt } from "../io/attempt.ts"
@@ -55,9 +54,8 @@ export class StoreFlushing {
     while (!this.inFlight && state.pending.length > 0) {
       const { chunk, count } = this.next()
       if (chunk.file === undefined) return
-      chunk.dirty = true
       chunk.file.unsafe.writeAt(state.flushedEnd - chunk.offset, state.pending.first(count))
-      this.flushed(count)
+      this.flushed(chunk, count)
     }
   }
 
@@ -82,7 +80,8 @@ export class StoreFlushing {
     const { state } = this.options
     return this.alone(
       Effect.gen({ self: this }, function* () {
-        while (state.flushedEnd < target) {
+        // What a rollback took away while this waited for its turn needs no flush.
+        while (state.flushedEnd < target && state.pending.length > 0) {
           const { chunk } = this.next()
           if (chunk.file === undefined) yield* this.makeFile(chunk)
           yield* this.flushPiece
@@ -131,27 +130,20 @@ export class StoreFlushing {
     )
   }
 
-  /** While paused: takes everything from `start` on, which no commit has, back into memory. */
-  unflush(start: VirtualOffset): Effect.Effect<void, ChunkReadError> {
-    const { state } = this.options
-    return Effect.flatMap(this.readBack(start), (bytes) =>
-      attempt<void, MemoryLimit>(() => {
-        const pending = state.emptyBuffer()
-        pending.reserve(bytes.length + state.pending.length)
-        pending.push(bytes)
-        pending.push(state.pending.first(state.pending.length))
-        state.pending = pending
-        state.flushedEnd = start
-      })
-    )
-  }
-
-  /** The bytes from `start` on that are in files, a slice at a time. */
-  private readBack(start: VirtualOffset): Effect.Effect<Uint8Array, ChunkReadError> {
+  /**
+   * While paused: takes everything from `start` on, which no commit has, back into memory, a slice at
+   * a time, and gives the number of bytes that it read.
+   */
+  unflush(start: VirtualOffset): Effect.Effect<number, ChunkReadError> {
     const { state } = this.options
     return Effect.gen(function* () {
       const end = state.flushedEnd
-      const bytes = yield* attempt<Uint8Array, MemoryLimit>(() => memoryFor(end - start))
+      const taken = state.emptyBuffer()
+      const bytes = yield* attempt<Uint8Array, MemoryLimit>(() => {
+        // With room for what waits already, and for what others append meanwhile.
+        taken.reserve(Math.min(maxPendingBytes, end - start + state.pending.length + synchronousFlushBytes))
+        return taken.extend(end - start)
+      })
       for (let at = start; at < end;) {
         const chunk = state.chunks[state.chunkIndexAt(at)]
         const count = Math.min(synchronousTransferBytes, chunk.end - at, end - at)
@@ -159,7 +151,10 @@ export class StoreFlushing {
         at += count
         yield* Effect.yieldNow
       }
-      return bytes
+      yield* attempt<void, MemoryLimit>(() => taken.push(state.pending.first(state.pending.length)))
+      state.pending = taken
+      state.flushedEnd = start
+      return end - start
     })
   }
 
@@ -172,8 +167,10 @@ export class StoreFlushing {
     return { chunk, count: Math.min(pending.length, chunk.end - flushedEnd) }
   }
 
-  private flushed(count: number): void {
+  private flushed(chunk: Chunk, count: number): void {
     const { state } = this.options
+    // Now, since an fsync may have begun and ended while the write was under way.
+    chunk.dirty = true
     state.flushedEnd += count
     state.pending.dropFirst(count)
   }
@@ -182,11 +179,10 @@ export class StoreFlushing {
     const { state } = this.options
     const { chunk, count } = this.next()
     if (count <= synchronousFlushBytes) return attempt(() => this.flushNow())
-    chunk.dirty = true
     this.inFlight = true
     return chunk.file!.writeAt(state.flushedEnd - chunk.offset, state.pending.first(count)).pipe(
       Effect.catchTag("InvalidArgument", Effect.die), // every append has checked where it ends
-      Effect.tap(() => Effect.sync(() => this.flushed(count))),
+      Effect.tap(() => Effect.sync(() => this.flushed(chunk, count))),
       Effect.ensuring(
         Effect.sync(() => {
           this.inFlight = false
@@ -194,14 +190,4 @@ export class StoreFlushing {
       )
     )
   })
-}
-
-/** The most that is taken back: the most that can wait. */
-const memoryFor = (length: number): Uint8Array => {
-  try {
-    if (length <= maxPendingBytes) return new Uint8Array(length)
-  } catch {
-    // The machine has less to give.
-  }
-  throw new MemoryLimit({ limit: maxPendingBytes, wanted: length })
 }

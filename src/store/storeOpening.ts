@@ -8,18 +8,17 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { Closed, Incomplete, IoFailed, NoSuchFile } from "../bytes/errors.ts"
+import type { Closed, IoFailed, NoSuchFile } from "../bytes/errors.ts"
 import { Corrupt } from "../bytes/errors.ts"
-import type { SparseOpenError } from "../file/SparseFileReader.ts"
 import { type ControlledChunk, controlChunks, type ControlRecord } from "../format/controlRecord.ts"
-import type { IoFile, IoService } from "../io/Io.ts"
+import type { IoFile, IoService, OpenError } from "../io/Io.ts"
 import { Chunk, type ChunkFile } from "./chunk.ts"
 import { readSums } from "./chunkSums.ts"
 import { closePrefix, openPrefix, type OpenPrefix } from "./prefix.ts"
 import type { StorePaths } from "./storePaths.ts"
 
-/** `NoSuchFile` and `Incomplete`: a file that control names is not there. */
-export type OpenFilesError = SparseOpenError
+/** `NoSuchFile`: a file that control names is not there. */
+export type OpenFilesError = Corrupt | OpenError
 
 /** What is open already and still good. */
 export interface KnownFiles {
@@ -81,13 +80,9 @@ export const openFiles = (options: OpenFilesOptions): Effect.Effect<OpenFiles, O
     )
   })
 
-/** The error of files that control names and that are not there. */
-export const filesGone = (missing: NoSuchFile | Incomplete): Corrupt =>
-  new Corrupt({
-    path: missing._tag === "NoSuchFile" ? missing.path : missing.missing,
-    offset: 0,
-    reason: "control names this file, and it is gone"
-  })
+/** The error of a file that control names and that is not there. */
+export const fileGone = ({ path }: NoSuchFile): Corrupt =>
+  new Corrupt({ path, offset: 0, reason: "control names this file, and it is gone" })
 
 const openChunk = ({ io, paths, writable }: OpenFilesOptions, listed: ControlledChunk) =>
   Effect.gen(function* () {

@@ -12,7 +12,7 @@ import { Corrupt, NoSuchFile } from "../bytes/errors.ts"
 import type { ControlRecord } from "../format/controlRecord.ts"
 import type { DirectoryError, IoService } from "../io/Io.ts"
 import { type ControlFile, createControl, openControl } from "./controlFile.ts"
-import { filesGone, nothingKnown, openFiles, type OpenFiles } from "./storeOpening.ts"
+import { fileGone, nothingKnown, openFiles, type OpenFiles } from "./storeOpening.ts"
 import { debrisAmong, impliesControl, type StorePaths } from "./storePaths.ts"
 import type { StoreOpenError, StoreRecovery } from "./storeService.ts"
 
@@ -46,7 +46,10 @@ export const openForWriting = (
 ): Effect.Effect<OpenedForWriting, StoreOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const { create, io, paths, verifyReads } = options
-    if (create && (yield* io.classify(paths.directory)) === "none") yield* io.makeDirectory(paths.directory)
+    if (create && (yield* io.classify(paths.directory)) === "none") {
+      // Somebody else may be making the same store: the lock tells who does.
+      yield* Effect.catchTag(io.makeDirectory(paths.directory), "FileExists", () => Effect.void)
+    }
     // A directory that is no store is left as it is, without a lock file.
     const found = yield* findControl(io, paths, create)
     yield* io.lock(paths.lock)
@@ -61,7 +64,7 @@ export const openForWriting = (
       known: nothingKnown,
       writable: true,
       verifyReads
-    }).pipe(Effect.catchTag(["NoSuchFile", "Incomplete"], (missing) => Effect.fail(filesGone(missing))))
+    }).pipe(Effect.catchTag("NoSuchFile", (missing) => Effect.fail(fileGone(missing))))
     yield* control.repair
     const removed = yield* removeDebris(io, paths, record)
     const { tornTailBytes } = files
@@ -83,6 +86,8 @@ export const findControl = (
     if ((yield* io.classify(paths.control)) !== "none") return true
     const orphan = (yield* io.list(paths.directory)).find(impliesControl)
     if (orphan !== undefined) {
+      // Another process may have made the store in between; files come after control.
+      if ((yield* io.classify(paths.control)) !== "none") return true
       const reason = `control is gone, and ${orphan} is there: without control nobody knows what is in it`
       return yield* new Corrupt({ path: paths.control, offset: 0, reason })
     }

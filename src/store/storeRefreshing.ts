@@ -13,7 +13,7 @@ import type { IoService } from "../io/Io.ts"
 import type { Chunk } from "./chunk.ts"
 import { readControl } from "./controlFile.ts"
 import { closePrefix } from "./prefix.ts"
-import { filesGone, type KnownFiles, nothingKnown, openFiles, type OpenFiles } from "./storeOpening.ts"
+import { fileGone, type KnownFiles, nothingKnown, openFiles, type OpenFiles } from "./storeOpening.ts"
 import type { StorePaths } from "./storePaths.ts"
 import { findControl } from "./storeRecovery.ts"
 import type { StoreOpenError, StoreRefreshError } from "./storeService.ts"
@@ -47,8 +47,18 @@ export const openCommitted = (
   { io, paths, verifyReads }: OpenCommittedOptions,
   known: (record: ControlRecord) => KnownFiles
 ) =>
+  Effect.flatMap(readControl(io, paths), ({ record }) =>
+    openNewest({ io, paths, verifyReads }, record, known)
+  )
+
+/** Opens the state of a record, or of a newer one where files of it have gone. */
+const openNewest = (
+  { io, paths, verifyReads }: OpenCommittedOptions,
+  seen: ControlRecord,
+  known: (record: ControlRecord) => KnownFiles
+) =>
   Effect.gen(function* () {
-    let { record } = yield* readControl(io, paths)
+    let record = seen
     for (let attempts = 1; ; attempts++) {
       const opened = yield* openFiles({
         io,
@@ -59,14 +69,15 @@ export const openCommitted = (
         verifyReads
       }).pipe(
         Effect.map((files) => ({ files })),
-        Effect.catchTag(["NoSuchFile", "Incomplete"], (missing) => Effect.succeed({ missing }))
+        Effect.catchTag("NoSuchFile", (missing) => Effect.succeed({ missing }))
       )
       if ("files" in opened) return { record, files: opened.files }
       const { record: newer } = yield* readControl(io, paths)
       if (newer.sequence === record.sequence || attempts === maxAttempts) {
-        return yield* filesGone(opened.missing)
+        return yield* fileGone(opened.missing)
       }
-      record = newer
+      // An older one is what a read that straddles two commits sees: never backwards.
+      if (newer.sequence > record.sequence) record = newer
     }
   })
 
@@ -78,7 +89,7 @@ export const refreshState = (
   Effect.gen(function* () {
     const { record: newest } = yield* readControl(options.io, options.paths)
     if (newest.sequence <= state.record.sequence) return
-    const { files, record } = yield* openCommitted(options, (record) => knownTo(state, record))
+    const { files, record } = yield* openNewest(options, newest, (record) => knownTo(state, record))
     const dropped = state.advance(record, files)
     for (const chunk of dropped.chunks.values()) yield* chunk.close
     yield* closePrefix(dropped.prefix)

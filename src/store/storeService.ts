@@ -28,6 +28,7 @@ import type {
 } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
+import type { OpenError } from "../io/Io.ts"
 
 /** What the system can say where files of the store are opened, made or renamed. */
 type FileError = IoFailed | NoSpace | NoSuchFile | NotADirectory | NotAFile
@@ -35,7 +36,7 @@ type FileError = IoFailed | NoSpace | NoSuchFile | NotADirectory | NotAFile
 /** `Unsupported`: files can't be locked here. */
 export type StoreOpenError = Corrupt | FileExists | InvalidArgument | Locked | Unsupported | FileError
 export type StoreReadError =
-  Closed | Corrupt | InvalidArgument | InvalidSparseRead | IoFailed | MemoryLimit | ReadOutOfBounds
+  Closed | Corrupt | InvalidArgument | InvalidSparseRead | IoFailed | ReadOutOfBounds
 /** `FileError`, but for `NoSpace` and `IoFailed`, only where the append begins a new chunk. */
 export type StoreAppendError =
   Closed | FileExists | InvalidArgument | MemoryLimit | Poisoned | RoNotAllowed | FileError
@@ -47,7 +48,7 @@ export type StoreUnsafeAppendError =
 /** `Corrupt`: a chunk to be sealed has become shorter. */
 export type StoreCommitError = Closed | Corrupt | FileExists | Poisoned | RoNotAllowed | FileError
 export type StoreRollbackError = Closed | Poisoned | RoNotAllowed
-export type StoreRefreshError = Closed | Corrupt | RwNotAllowed | FileError
+export type StoreRefreshError = Closed | Corrupt | RwNotAllowed | OpenError
 export type StoreCollectError =
   | Closed
   | Corrupt
@@ -63,10 +64,12 @@ export type StoreCollectError =
   | Unsupported
   | FileError
 /** What checking a directory fails with, open or not. */
-export type StoreScanError = IoFailed | NoSpace | NoSuchFile | NotADirectory
+export type StoreScanError = IoFailed | NoSuchFile | NotADirectory
 export type StoreCheckError = Closed | StoreScanError
-export type StoreBackupError = Closed | Corrupt | FileExists | FileError
-export type StoreCloseError = DoubleClose | IoFailed | PendingFlush
+/** `Locked` and `Unsupported`: of the lock of the copy, which no one else may be making a store of. */
+export type StoreBackupError =
+  Closed | Corrupt | FileExists | InvalidArgument | Locked | Unsupported | FileError
+export type StoreCloseError = DoubleClose | PendingFlush
 
 /** The size from which on a chunk is followed by another, unless told otherwise: 64 MiB. */
 export const defaultChunkSize = 64 * (1 << 20)
@@ -84,8 +87,8 @@ export interface StoreOptions {
   /**
    * Bytes, at least 1, default 64 MiB: an append that would make the active chunk longer begins a
    * new one. A record is never split, so a longer one has a chunk to itself. With hundreds of
-   * chunks the size grows, so that their list always fits the control file: it doubles with every
-   * 256 of them.
+   * chunks the size grows, so that appends alone never fill their list in the control file: it doubles
+   * with every 256 of them.
    */
   readonly chunkSize?: number | undefined
   /** Bytes, default 1 MiB: with so many waiting in memory they are handed to the system. */
@@ -136,7 +139,7 @@ export interface StoreCollectOptions<E = never, R = never> {
    * must be committed, and not before the last collection's.
    */
   readonly upTo: VirtualOffset
-  /** Checks everything and tells what would be freed, and changes nothing. Default: false. */
+  /** Finds what is asked for to be readable and tells what would be freed, and changes nothing. Default: false. */
   readonly dryRun?: boolean | undefined
   /** Told after every slice of the copy, a megabyte or a millisecond. */
   readonly onProgress?: ((progress: StoreProgress) => void) | undefined
@@ -175,11 +178,15 @@ export interface StoreCollected {
   readonly bytesFreed: number
   /** Chunks whose files were removed. */
   readonly chunksRemoved: number
-  /** The bytes of all files of the store, before and after. A dry run counts a new map as empty. */
+  /** The bytes of all files of the store, as it was when the collection began. */
   readonly diskBytesBefore: number
+  /** And what it makes of them, appends of others meanwhile left out. A dry run estimates the new map. */
   readonly diskBytesAfter: number
   readonly millis: StoreCollectMillis
-  /** The most memory that the collection held for itself: its extents, the new map, its buffers. */
+  /**
+   * The most memory that the collection held for itself: its extents, the new map, its buffers, and what
+   * it took back of what was flushed and not committed.
+   */
   readonly peakMemoryBytes: number
 }
 
@@ -325,7 +332,10 @@ export interface StoreService {
   readonly rollback: Effect.Effect<void, StoreRollbackError>
   /** Read-only: moves forward to what is committed now. Never backwards. */
   readonly refresh: Effect.Effect<void, StoreRefreshError>
-  /** Commits, and begins a new chunk unless the active one is empty. */
+  /**
+   * Commits, and begins a new chunk unless the active one is empty. A list of 8,181 chunks is full: then
+   * it only commits, until a collection has made room.
+   */
   readonly split: Effect.Effect<void, StoreCommitError>
   /**
    * Keeps the live extents before `upTo`, forgets everything else there, and frees the disk of every
@@ -333,7 +343,8 @@ export interface StoreService {
    * the same time is `Locked`. Interrupted or failed, it leaves the store as it was, except that the
    * active chunk may have been sealed; from the moment that it writes control it completes, and
    * `stats().generation` tells. What it copies is verified against its checksums: `Corrupt`.
-   * Takes 16 bytes of memory an extent given, and 8 an extent kept.
+   * Takes 16 bytes of memory an extent given, and 8 an extent kept; and what was flushed since the last
+   * commit is taken back into memory first, 2 GiB at most (`MemoryLimit`).
    */
   readonly collect: <E = never, R = never>(
     options: StoreCollectOptions<E, R>
@@ -357,7 +368,8 @@ export interface StoreService {
   ) => Effect.Effect<StoreBackedUp, StoreBackupError>
   /**
    * Closes and unlocks, ending a collection that is under way (`Closed`). With uncommitted bytes it
-   * is `PendingFlush`, and the store stays open: commit or roll back first.
+   * is `PendingFlush`, and the store stays open: commit or roll back first. A poisoned store, which can
+   * do neither, is closed, and what stayed uncommitted is logged.
    */
   readonly close: Effect.Effect<void, StoreCloseError>
   readonly unsafe: UnsafeStore

@@ -58,11 +58,11 @@ export const makeWriter = (options: StoreWriterOptions): Effect.Effect<StoreWrit
     const settle = Effect.andThen(collecting.end, committing.last(flushing.alone(Effect.void)))
     yield* Scope.addFinalizer(
       scope,
-      Effect.suspend(() =>
-        state.closed
-          ? Effect.void
-          : Effect.andThen(logUncommitted(state), Effect.andThen(committing.last(markClosed), settle))
-      )
+      Effect.suspend(() => {
+        // A close that is under way elsewhere is waited for, too: until then the lock is needed.
+        const first = Effect.andThen(logUncommitted(state), committing.last(markClosed))
+        return Effect.andThen(state.closed ? Effect.void : first, settle)
+      })
     )
     const check = attempt<void, StoreCloseError>(() => {
       const { directory: path } = state

@@ -13,7 +13,7 @@ export const main = join(root, "dist", "cli", "main.js")
 
 /** Builds what is out of date; for `beforeAll`. */
 export const build = (): void => {
-  execFileSync(process.execPath, [join(root, "scripts", "build.js")], { stdio: "inherit" })
+  execFileSync(process.execPath, [join(root, "scripts", "build.js"), "--if-old"], { stdio: "inherit" })
 }
 
 /** A directory of the calling test file's own, removed after its tests. */

@@ -182,11 +182,12 @@ describe.concurrent("lacuna store collect", () => {
     const store = await storeOf("in-part", "0123456789", "abcdefghij")
     fs.writeFileSync(at("in-part.live"), "0 2\n8 5\n")
     const args = ["store", "collect", store, "--live", "in-part.live", "--up-to", "10"]
-    expect((await succeeds(lacuna([...args, "--dry-run"]))).text).toMatch(
-      /^nothing changed; in-part would keep, before offset 10:\n/
-    )
+    const { text: foretold } = await succeeds(lacuna([...args, "--dry-run"]))
+    expect(foretold).toMatch(/^nothing changed; in-part would keep, before offset 10:\n/)
+    expect(foretold).toMatch(/\n {2}disk after +about \d/)
     const { text } = await succeeds(lacuna(args))
     expect(text).toMatch(/^in-part keeps, before offset 10:\n/)
+    expect(text).toMatch(/\n {2}disk after +\d/)
     expect(text).toMatch(/bytes kept +4 bytes\n.*bytes freed +6 bytes, 60\.0 %\n/)
     expect(await readOf(store, 8)).toBe("89abcdefghij")
     expect((await succeeds(lacuna(["store", "check", store]))).text).toMatch(/^in-part is whole: /)
@@ -288,7 +289,9 @@ describe.concurrent("lacuna inspect of a store", () => {
     expect(text).toMatch(/readable +24 bytes\nlargest holes +16 bytes at 16\n +4 bytes at 8\n/)
     expect(text).toMatch(/│█{8} {4}█{4} {16}(\d)\1{11} {20}│\n44 bytes ╵\n/)
     const { text: json } = await succeeds(lacuna(["inspect", store, "--json", "--html", "store.html"]))
-    expect(JSON.parse(json)).toMatchObject({
+    const inspected = JSON.parse(json)
+    expect(inspected).not.toHaveProperty("directory")
+    expect(inspected).toMatchObject({
       path: store,
       generation: 1,
       committedEnd: 44,
@@ -302,5 +305,23 @@ describe.concurrent("lacuna inspect of a store", () => {
     })
     expect(fs.readFileSync(at("store.html"), "utf8")).toContain("<h1>inspected</h1>")
     expect((await succeeds(lacuna(["store", "stats", store]))).text).toMatch(/^generation +1\n/)
+  })
+
+  it("counts the hole behind the last live byte, up to the committed end", async () => {
+    const store = await storeOf("tail", "x".repeat(300_000))
+    await succeeds(lacuna(["store", "collect", store, "--live", "-"], "1000 100\n"))
+    const { text } = await succeeds(lacuna(["inspect", store]))
+    expect(text).toMatch(
+      /readable +100 bytes\nlargest holes +292 KiB \(298,900 bytes\) at 1,100\n +1000 bytes at 0\n/
+    )
+    const { text: json } = await succeeds(lacuna(["inspect", store, "--json"]))
+    expect(JSON.parse(json)).toMatchObject({
+      committedEnd: 300_000,
+      readableBytes: 100,
+      largestHoles: [
+        { offset: 1100, length: 298_900 },
+        { offset: 0, length: 1000 }
+      ]
+    })
   })
 })

@@ -170,5 +170,7 @@ it(`nothing acknowledged is lost in ${rounds} kills`, { timeout: 600_000 * Math.
   if (met.rounds < 200) return
   // That the kills come at moments that matter is part of what is tested.
   expect(met.kills).toBeGreaterThan(met.rounds / 2)
+  // A torn slot of control is not asked for. kill -9 doesn't tear one: it is written by one system call,
+  // which completes before the process ends (a record longer than a page could at most end at one).
   for (const count of Object.values({ ...met, controlRepaired: 1 })) expect(count).toBeGreaterThan(0)
 })

@@ -337,12 +337,14 @@ describe("what a collection tells", () => {
           expect(store.stats()).toEqual(before)
           expect(foreseen.millis).toMatchObject({ seal: 0, copy: 0, promote: 0, publish: 0, remove: 0 })
           const done = yield* store.collect(request)
-          const map = store.stats().prefix!.mapBytes
           const same = (told: StoreCollected) => ({
             ...told,
-            ...{ dryRun: undefined, millis: undefined, peakMemoryBytes: undefined }
+            ...{ dryRun: undefined, millis: undefined, peakMemoryBytes: undefined },
+            diskBytesAfter: undefined
           })
-          expect(same(foreseen)).toEqual({ ...same(done), diskBytesAfter: done.diskBytesAfter - map })
+          expect(same(foreseen)).toEqual(same(done))
+          // The size of the new map is an estimate.
+          expect(Math.abs(foreseen.diskBytesAfter - done.diskBytesAfter)).toBeLessThan(200)
         }
       }))
 
