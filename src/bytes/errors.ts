@@ -115,13 +115,13 @@ export class DoubleClose extends Data.TaggedError("DoubleClose")<{ readonly path
   }
 }
 
-/** Bytes wait in the append buffer: flush them first. */
+/** Bytes wait to be flushed (of a file) or committed (of a store): do that first, or roll back. */
 export class PendingFlush extends Data.TaggedError("PendingFlush")<{
   readonly path: string
   readonly bytes: number
 }> {
   override get message(): string {
-    return `${this.bytes} bytes appended to ${this.path} are not flushed yet`
+    return `${this.bytes} bytes appended to ${this.path} are not flushed or committed yet`
   }
 }
 
