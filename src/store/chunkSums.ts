@@ -11,6 +11,7 @@ import { readBlockSumsHeader, readBlockSumsTable } from "../file/blockSumsReadin
 import { forEachPiece } from "../file/filePieces.ts"
 import { blockCount, blockSumsBlockBytes, encodeBlockSums } from "../format/blockSums.ts"
 import type { CreateError, IoFile, IoService, OpenError } from "../io/Io.ts"
+import { writeNewFile } from "./newFile.ts"
 
 export type ChunkSumError = Closed | Corrupt | IoFailed
 
@@ -46,20 +47,7 @@ export const writeSums = (
   path: string,
   length: number,
   sums: Uint32Array
-): Effect.Effect<void, CreateError> =>
-  Effect.gen(function* () {
-    const file = yield* io.create(path, { overwrite: true })
-    yield* file.writeAt(0, encodeBlockSums(length, sums))
-    // The sums are durable before any control record that calls the chunk sealed.
-    yield* file.sync
-    yield* file.close
-  }).pipe(
-    Effect.scoped,
-    // The file is new, open for writing, and nobody else's: these would be bugs.
-    Effect.catchTag(["Closed", "DoubleClose", "InvalidArgument", "Poisoned", "RoNotAllowed"], (impossible) =>
-      Effect.die(impossible)
-    )
-  )
+): Effect.Effect<void, CreateError> => writeNewFile(io, path, encodeBlockSums(length, sums))
 
 /**
  * The sums in the file at `path`, of a chunk of `length` bytes. All of the file is checked: `Corrupt`

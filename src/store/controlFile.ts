@@ -25,6 +25,7 @@ import { type ControlState, decodeControlSlots, slotOf, slotOffset } from "../fo
 import { attempt } from "../io/attempt.ts"
 import { directoryOf } from "../io/directoryOf.ts"
 import type { CreateError, DirectoryError, IoFile, IoService, OpenError, RenameError } from "../io/Io.ts"
+import { writeNewFile } from "./newFile.ts"
 import type { StorePaths } from "./storePaths.ts"
 
 export type ControlReadError = Corrupt | OpenError
@@ -89,7 +90,8 @@ export const createControl = (
     // The directory's own name is durable before a store is in it. Whoever made the directory may
     // have died before this, so it is done even where the directory was found.
     yield* io.syncDirectory(directoryOf(paths.directory))
-    yield* writeNew(io, paths.controlTmp, bytes)
+    // Both slots are durable, zeros and all, before the file has the name that makes it count.
+    yield* writeNewFile(io, paths.controlTmp, bytes)
     if ((yield* io.classify(paths.control)) !== "none") return yield* new FileExists({ path: paths.control })
     yield* io.rename(paths.controlTmp, paths.control)
     // The name of control is durable before anybody is told that there is a store.
@@ -97,21 +99,6 @@ export const createControl = (
   }).pipe(
     Effect.onError(() => Effect.ignore(io.remove(paths.controlTmp))),
     Effect.uninterruptible
-  )
-
-const writeNew = (io: IoService, path: string, bytes: Uint8Array): Effect.Effect<void, CreateError> =>
-  Effect.gen(function* () {
-    const file = yield* io.create(path, { overwrite: true })
-    yield* file.writeAt(0, bytes)
-    // Both slots are durable, zeros and all, before the file has the name that makes it count.
-    yield* file.sync
-    yield* file.close
-  }).pipe(
-    Effect.scoped,
-    // The file is ours, open, writable, and new: these would be bugs.
-    Effect.catchTag(["Closed", "DoubleClose", "InvalidArgument", "Poisoned", "RoNotAllowed"], (impossible) =>
-      Effect.die(impossible)
-    )
   )
 
 /** Opens the control file for writing, until the scope ends. The caller holds the store's lock. */
