@@ -4,12 +4,12 @@
  * Where nothing was kept the new file has holes, which read as zeros and take no space. It is
  * written as `<FILE>.tmp`, under a lock, and gets its name once it is whole and durable.
  */
-import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { Binding } from "../bytes/extent.ts"
+import { claimTemporaryFile } from "../file/temporaryFile.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io, type IoFile, type ReadError, type WriteError } from "../io/Io.ts"
 import { duration, exactSize } from "./figures.ts"
@@ -50,27 +50,17 @@ const run = Effect.fnUntraced(function* (input: {
   yield* mustDiffer({ path: out, other: path, roles: "both PATH and --out" })
   yield* mustBeFree(out)
   const reader = yield* openSparse(path)
-  const target = yield* claimTemporary(`${out}.tmp`)
+  const target = yield* claimTemporaryFile(io, out)
   const { bytes, end } = yield* totalsOf(reader)
   // The whole size at once: a file system that can't have it says so before a byte is written.
-  yield* target.truncate(end)
-  const writing = holeyWriter(target)
+  yield* target.file.truncate(end)
+  const writing = holeyWriter(target.file)
   yield* withProgress(copyLive(reader.offmap.entries(), reader.file, writing), {
     label: "expanding",
     progress: () => ({ bytes: writing.written(), total: bytes }),
     quiet: json
   })
-  // The bytes before the name: whoever finds the name finds a whole file, even after a power cut.
-  yield* target.sync
-  yield* target.close
-  yield* mustBeFree(out)
-  yield* Effect.uninterruptible(
-    Effect.gen(function* () {
-      yield* io.rename(`${out}.tmp`, out)
-      // The name before the report of success.
-      yield* io.syncDirectory(dirname(out))
-    })
-  )
+  yield* target.promote
   const result = {
     path,
     out,
@@ -81,16 +71,6 @@ const run = Effect.fnUntraced(function* (input: {
   yield* json
     ? printJson(result)
     : print(`${out} has ${exactSize(end)}, ${exactSize(bytes)} of them live, in ${duration(result.millis)}`)
-})
-
-/** The file at `path`, empty, ours alone, and removed with the scope unless it was renamed before. */
-const claimTemporary = Effect.fnUntraced(function* (path: string) {
-  const io = yield* Io
-  yield* io.lock(path)
-  yield* Effect.addFinalizer(() => Effect.ignore(io.remove(path)))
-  const file = yield* io.open(path, { readonly: false })
-  yield* file.truncate(0)
-  return file
 })
 
 const copyLive = (

@@ -1,8 +1,8 @@
 /**
  * Offmap: the sorted set of bindings of one sparse file, from virtual to physical offsets.
  *
- * Built in memory, written once, then read-only: searched in place in a mapping, or read page by
- * page where nothing can be mapped. Opening costs the checks of its header and index, whatever its
+ * Built in memory, written once, then read-only: searched in place in a mapping, or through a cache
+ * of its pages where nothing can be mapped. Opening costs the checks of its header and index, whatever its
  * size. It is the OFFMAP of the sparse-file prototype, with extents and checksums.
  *
  * It does not know what the offsets are offsets of: the data file is SparseFile's business.
@@ -29,6 +29,8 @@ import { attempt } from "../io/attempt.ts"
 import { Io } from "../io/Io.ts"
 import type { IoFile, OpenError, ReadError, WriteError } from "../io/Io.ts"
 import { OffmapBuilder } from "./offmapBuilder.ts"
+import { openOffmapPaged } from "./offmapPaged.ts"
+import { OffmapSearch } from "./offmapSearch.ts"
 import { OffmapTable } from "./offmapTable.ts"
 
 /**
@@ -86,10 +88,10 @@ export class Offmap extends Context.Service<Offmap, OffmapService>()("lacuna/Off
 
   /**
    * The map whose image begins an open file, searched in place: mapped into memory where that is to
-   * be had, else read by pages as they are needed. What follows the image's `imageBytes` in the file
-   * is somebody else's.
+   * be had, else read by pages as they are needed, of which up to 32 MiB are kept. What follows the
+   * image's `imageBytes` in the file is somebody else's.
    */
-  static readonly over = (file: IoFile): Effect.Effect<OffmapTable, OffmapReadError, Scope.Scope> =>
+  static readonly over = (file: IoFile): Effect.Effect<OffmapSearch, OffmapReadError, Scope.Scope> =>
     openImage(file)
 
   /** Opens the map at `path` for as long as the scope lasts. */
@@ -122,16 +124,9 @@ const openImage = Effect.fnUntraced(function* (file: IoFile) {
       // Whatever keeps a mapping from being made, reading will work or say what is wrong.
       .pipe(Effect.catch(() => Effect.succeed(undefined)))
   )
-  const layout = offmapLayout(header)
-  const load = (position: number, bytes: Uint8Array) => file.unsafe.readAt(position, bytes)
-  let image = mapped
-  if (image === undefined || image.byteOffset % 8 !== 0) {
-    // Memory that nothing has been read into yet is only address space.
-    image = new Uint8Array(imageBytes)
-    yield* file.readAt(layout.pageSums, image.subarray(layout.pageSums))
-  }
-  const origin = image === mapped ? { path: file.path, offset: 0 } : { path: file.path, offset: 0, load }
-  const table = yield* attempt<OffmapTable, Corrupt>(() => new OffmapTable(image, header, origin, false))
+  if (mapped === undefined || mapped.byteOffset % 8 !== 0) return yield* openOffmapPaged({ file, header })
+  const origin = { path: file.path, offset: 0 }
+  const table = yield* attempt<OffmapTable, Corrupt>(() => new OffmapTable(mapped, header, origin, false))
   yield* Effect.addFinalizer(() => Effect.sync(() => table.close()))
   return table
 })
@@ -167,13 +162,12 @@ const pieceBytes = 512 * pageBytes
 
 const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: IoFile, offset: number) {
   yield* attempt<void, InvalidArgument>(() => checkOffset("Offmap.write", "offset", offset))
-  const table =
-    map instanceof OffmapTable ? map : yield* attempt<OffmapTable, OffmapWriteError>(() => copyOf(map))
-  const { image } = table
-  yield* attempt<void, OffmapReadError>(() => table.verifyPages(0, 0))
-  const layout = offmapLayout(table.header)
+  const search =
+    map instanceof OffmapSearch ? map : yield* attempt<OffmapTable, OffmapWriteError>(() => copyOf(map))
+  yield* attempt<void, OffmapReadError>(() => search.checkOpen())
+  const { header, layout } = search
   // Not `slice`: where an Io maps into a Buffer, that would be a view of what can't be written.
-  const index = new Uint8Array(image.subarray(layout.pageSums))
+  const index = new Uint8Array(search.index)
   const pageSums = new Uint32Array(index.buffer, 0, layout.pages)
   yield* Effect.scoped(
     Effect.gen(function* () {
@@ -181,14 +175,10 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
       let page = 0
       for (let at = layout.cells; at < layout.pageSums;) {
         const end = Math.min(at + pieceBytes - ((offset + at) % pieceBytes), layout.pageSums)
-        const piece = image.subarray(at, end)
+        const piece = yield* attempt<Uint8Array, OffmapReadError>(() => search.imagePart(at, end))
         // Pages begin behind the header, so that the last one of a piece may end in the next.
         const nextPage = Math.min(layout.pages, Math.ceil((end - layout.cells) / pageBytes))
-        yield* attempt<void, OffmapReadError>(() => table.verifyPages(page, nextPage))
-        for (; page < nextPage; page++) {
-          const from = layout.cells + page * pageBytes
-          pageSums[page] = crc32(image.subarray(from, Math.min(from + pageBytes, layout.pageSums)))
-        }
+        for (; page < nextPage; page++) pageSums[page] = search.sumOf(page)
         if (writing !== undefined) yield* Fiber.join(writing)
         writing = yield* Effect.forkScoped(file.writeAt(offset + at, piece), { startImmediately: true })
         at = end
@@ -198,10 +188,9 @@ const writeImage = Effect.fnUntraced(function* (map: Offmap["Service"], file: Io
     })
   )
   // A map whose scope has ended meanwhile has shown zeros: that is Closed, and no image.
-  yield* attempt<void, OffmapReadError>(() => table.verifyPages(0, 0))
+  yield* attempt<void, OffmapReadError>(() => search.checkOpen())
   yield* file.writeAt(offset + layout.pageSums, index)
-  const header: OffmapHeader = { ...table.header, indexCrc: crc32(index) }
-  yield* file.writeAt(offset, encodeOffmapHeader(header))
+  yield* file.writeAt(offset, encodeOffmapHeader({ ...header, indexCrc: crc32(index) }))
   return layout.imageBytes
 })
 

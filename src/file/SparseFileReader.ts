@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import type { Corrupt, DoubleClose, IoFailed } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
+import type { RunRange } from "../bytes/readBuffer.ts"
 import { Io } from "../io/Io.ts"
 import type { IoFile } from "../io/Io.ts"
 import type { Offmap } from "./Offmap.ts"
@@ -30,13 +31,6 @@ export type { SparsePhysicalReadError, SparseReadError } from "./sparseReading.t
 export interface SparseFileReaderOptions {
   /** Verify every block of data when it is touched for the first time (default false). */
   readonly verifyReads?: boolean
-}
-
-export interface SparseRange {
-  /** Fewer bytes than this in the run are `ReadOutOfBounds`. */
-  readonly minLength: number
-  /** At most so many are read. */
-  readonly maxLength: number
 }
 
 export interface UnsafeSparseFileReader {
@@ -71,10 +65,7 @@ export interface SparseFileReaderService {
     lengths: ArrayLike<number>
   ) => Effect.Effect<Array<Uint8Array>, SparseReadError>
   /** Reads from `offset` up to the end of the run there, at most `maxLength` bytes. */
-  readonly readRange: (
-    offset: VirtualOffset,
-    range: SparseRange
-  ) => Effect.Effect<Uint8Array, SparseReadError>
+  readonly readRange: (offset: VirtualOffset, range: RunRange) => Effect.Effect<Uint8Array, SparseReadError>
   /** Fills `buffer` from a physical offset. */
   readonly readPhysical: (
     physical: PhysicalOffset,

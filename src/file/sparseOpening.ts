@@ -11,7 +11,7 @@ import { attempt } from "../io/attempt.ts"
 import type { IoFile, IoService, OpenError } from "../io/Io.ts"
 import { checkBlockSumsTable, readBlockSumsHeader, readBlockSumsTable } from "./blockSumsReading.ts"
 import { Offmap } from "./Offmap.ts"
-import type { OffmapTable } from "./offmapTable.ts"
+import type { OffmapSearch } from "./offmapSearch.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
 import { classifySparseFile, finishSparsePromotion } from "./sparsePromotion.ts"
 
@@ -22,7 +22,7 @@ export type SparseOpenError =
 export interface OpenedSparseFile {
   readonly data: IoFile
   readonly dataLength: number
-  readonly map: OffmapTable
+  readonly map: OffmapSearch
   readonly mapFile: IoFile
   /** The size of the map's file. */
   readonly mapBytes: number

@@ -12,16 +12,17 @@ import {
   Closed,
   Corrupt,
   DoubleClose,
-  InvalidArgument,
+  type InvalidArgument,
   InvalidSparseRead,
   ReadOutOfBounds
 } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
 import { checkOffset, checkRange, isOffset } from "../bytes/offset.ts"
+import { readBuffers, runBuffer, type RunRange } from "../bytes/readBuffer.ts"
 import { attempt } from "../io/attempt.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
-import type { OffmapTable } from "./offmapTable.ts"
+import type { OffmapSearch } from "./offmapSearch.ts"
 import { type FixedData, truncated } from "./fixedData.ts"
 import { SparseRuns } from "./sparseRuns.ts"
 
@@ -35,7 +36,7 @@ const sliceBytesPerRead = 1024
 
 export interface SparseReadingOptions {
   readonly data: FixedData
-  readonly map: OffmapTable
+  readonly map: OffmapSearch
   readonly mapBytes: number
   readonly mapPath: string
   /** Holds the open files: closed by `close`. */
@@ -44,7 +45,7 @@ export interface SparseReadingOptions {
 
 export class SparseReading {
   readonly data: FixedData
-  readonly map: OffmapTable
+  readonly map: OffmapSearch
   readonly mapBytes: number
   private readonly runs: SparseRuns
   private readonly scope: Scope.Closeable
@@ -128,23 +129,10 @@ export class SparseReading {
     })
   }
 
-  /** Room for the results of a batch, all in one piece of memory. */
   private prepareMany(offsets: ArrayLike<number>, lengths: ArrayLike<number>): Array<Uint8Array> {
     this.checkOpen("readMany")
-    if (offsets.length !== lengths.length) {
-      const reason = `${offsets.length} offsets and ${lengths.length} lengths don't match`
-      throw new InvalidArgument({ operation: "readMany", reason })
-    }
-    let total = 0
-    for (let i = 0; i < offsets.length; i++) {
-      checkRange("readMany", offsets[i], lengths[i])
-      // Much memory is asked for only when so many bytes are there.
-      if (lengths[i] > synchronousTransferBytes) this.runs.checkCovered(offsets[i], lengths[i])
-      total += lengths[i]
-    }
-    const bytes = allocate("readMany", total)
-    let at = 0
-    return Array.from({ length: lengths.length }, (_, i) => bytes.subarray(at, (at += lengths[i])))
+    const checkReadable = (offset: number, length: number) => this.runs.checkCovered(offset, length)
+    return readBuffers({ operation: "readMany", offsets, lengths, checkReadable })
   }
 
   /** Fills results from `first` on, some megabytes of them, and gives the next one. */
@@ -157,28 +145,18 @@ export class SparseReading {
     return next
   }
 
-  readRange(
-    offset: VirtualOffset,
-    range: { readonly minLength: number; readonly maxLength: number }
-  ): Effect.Effect<Uint8Array, SparseReadError> {
-    const { maxLength, minLength } = range
-    const found = attempt<Uint8Array, SparseReadError>(() => {
+  readRange(offset: VirtualOffset, range: RunRange): Effect.Effect<Uint8Array, SparseReadError> {
+    const room = attempt<Uint8Array, SparseReadError>(() => {
       this.checkOpen("readRange")
-      checkOffset("readRange", "offset", offset)
-      checkOffset("readRange", "minLength", minLength)
-      checkOffset("readRange", "maxLength", maxLength)
-      if (minLength > maxLength) {
-        const reason = `minLength ${minLength} is above maxLength ${maxLength}`
-        throw new InvalidArgument({ operation: "readRange", reason })
-      }
-      if (maxLength === 0) return new Uint8Array(0)
-      const end = this.runs.runEnd(offset, maxLength)
-      if (end - offset < minLength) {
-        throw new ReadOutOfBounds({ path: this.data.file.path, offset, length: minLength, end })
-      }
-      return allocate("readRange", end - offset)
+      const { path } = this.data.file
+      return runBuffer({
+        ...range,
+        path,
+        offset,
+        runEnd: (from, atMost) => this.runs.runEnd(from, atMost)
+      })
     })
-    return Effect.flatMap(found, (bytes) => Effect.as(this.read(offset, bytes), bytes))
+    return Effect.flatMap(room, (bytes) => Effect.as(this.read(offset, bytes), bytes))
   }
 
   readPhysical(physical: PhysicalOffset, buffer: Uint8Array): Effect.Effect<void, SparsePhysicalReadError> {
@@ -229,14 +207,5 @@ export class SparseReading {
 
   private checkOpen(operation: string): void {
     if (this.closed) throw new Closed({ path: this.data.file.path, operation })
-  }
-}
-
-/** Memory for bytes that are known to be there. */
-const allocate = (operation: string, length: number): Uint8Array => {
-  try {
-    return new Uint8Array(length)
-  } catch {
-    throw new InvalidArgument({ operation, reason: `${length} bytes are more than one buffer can hold` })
   }
 }

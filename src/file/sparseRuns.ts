@@ -4,17 +4,17 @@
 import { Corrupt, InvalidSparseRead, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Binding } from "../bytes/extent.ts"
 import { isOffset } from "../bytes/offset.ts"
-import type { OffmapTable } from "./offmapTable.ts"
+import type { OffmapSearch } from "./offmapSearch.ts"
 import type { FixedData } from "./fixedData.ts"
 
 export interface SparseRunsOptions {
   readonly data: FixedData
-  readonly map: OffmapTable
+  readonly map: OffmapSearch
   readonly mapPath: string
 }
 
 export class SparseRuns {
-  private readonly map: OffmapTable
+  private readonly map: OffmapSearch
   private readonly mapPath: string
   private readonly path: string
   private readonly dataLength: number

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { Corrupt } from "../bytes/errors.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io } from "../io/Io.ts"
-import type { OffmapTable } from "./offmapTable.ts"
+import type { OffmapSearch } from "./offmapSearch.ts"
 import { forEachPiece } from "./filePieces.ts"
 import { loadSums, type OpenedSparseFile, openSparseFile, type SparseOpenError } from "./sparseOpening.ts"
 import { sparsePaths } from "./sparsePaths.ts"
@@ -57,7 +57,7 @@ export const checkMap = ({ dataLength, map, mapFile }: OpenedSparseFile): number
   return countExtents(map, dataLength, mapFile.path)
 }
 
-const countExtents = (map: OffmapTable, dataLength: number, path: string): number => {
+const countExtents = (map: OffmapSearch, dataLength: number, path: string): number => {
   let extents = 0
   for (const { length, physical, virtual } of map.entries()) {
     if (length === 0) continue

@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type Closed, InvalidArgument } from "../bytes/errors.ts"
 import { checkOffset, type VirtualOffset } from "../bytes/offset.ts"
+import type { RunRange } from "../bytes/readBuffer.ts"
 import { defaultAutoFlushThreshold } from "../file/appendOnlyFileService.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io, type IoService } from "../io/Io.ts"
@@ -165,6 +166,8 @@ const common = ({ io, reading, recovery, state }: InstanceOptions) => ({
   readInto: (offset: VirtualOffset, buffer: Uint8Array) => reading.readInto(offset, buffer),
   readMany: (offsets: ArrayLike<VirtualOffset>, lengths: ArrayLike<number>) =>
     reading.readMany(offsets, lengths),
+  readRange: (offset: VirtualOffset, range: RunRange) => reading.readRange(offset, range),
+  nextValidOffset: (offset: VirtualOffset) => reading.nextValidOffset(offset),
   extents: () => reading.extents(),
   stats: () => storeStats(state, recovery),
   check: (options?: StoreScanOptions) =>

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Corrupt } from "../bytes/errors.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
-import type { OffmapTable } from "../file/offmapTable.ts"
+import type { OffmapSearch } from "../file/offmapSearch.ts"
 import { loadSums, openFinishedSparseFile } from "../file/sparseOpening.ts"
 import { sparsePaths } from "../file/sparsePaths.ts"
 import type { SparseSource } from "../file/sparseSource.ts"
@@ -22,7 +22,7 @@ import type { StoreState } from "./storeState.ts"
 const gapBytes = 512
 
 interface SourcePrefix {
-  readonly map: OffmapTable
+  readonly map: OffmapSearch
   readonly mapPath: string
   readonly data: VerifiedBlocks
 }

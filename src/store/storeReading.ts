@@ -7,10 +7,11 @@
  * begins again.
  */
 import * as Effect from "effect/Effect"
-import { InvalidArgument, InvalidSparseRead, ReadOutOfBounds } from "../bytes/errors.ts"
+import { InvalidSparseRead, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
 import { checkOffset, checkRange } from "../bytes/offset.ts"
+import { readBuffer, readBuffers, runBuffer, type RunRange } from "../bytes/readBuffer.ts"
 import { attempt } from "../io/attempt.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
 import type { StoreReadError } from "./storeService.ts"
@@ -53,7 +54,7 @@ export class StoreReading {
         checkRange("read", offset, length)
         // Much memory is asked for only when so many bytes are there.
         if (length > synchronousTransferBytes) this.checkReadable(offset, length)
-        return allocate("read", length)
+        return readBuffer("read", length)
       })
       return Effect.flatMap(allocated, (bytes) => Effect.as(this.readInto(offset, bytes), bytes))
     })
@@ -89,6 +90,26 @@ export class StoreReading {
       }
       return results
     })
+  }
+
+  readRange(offset: VirtualOffset, range: RunRange): Effect.Effect<Uint8Array, StoreReadError> {
+    const room = attempt<Uint8Array, StoreReadError>(() => {
+      const { directory } = this.state
+      this.state.checkOpen("readRange")
+      return runBuffer({
+        ...range,
+        path: directory,
+        offset,
+        runEnd: (from, atMost) => Math.max(from, this.runEnd(from, atMost))
+      })
+    })
+    return Effect.flatMap(room, (bytes) => Effect.as(this.readInto(offset, bytes), bytes))
+  }
+
+  nextValidOffset(offset: VirtualOffset): VirtualOffset | undefined {
+    this.state.checkOpen("nextValidOffset")
+    checkOffset("nextValidOffset", "offset", offset)
+    return this.nextReadable(offset)
   }
 
   extents(): IterableIterator<Extent> {
@@ -208,25 +229,10 @@ export class StoreReading {
     })
   }
 
-  /** Room for the results of a batch, all in one piece of memory. */
   private prepareMany(offsets: ArrayLike<number>, lengths: ArrayLike<number>): Array<Uint8Array> {
     this.state.checkOpen("readMany")
-    if (offsets.length !== lengths.length) {
-      const reason = `${offsets.length} offsets and ${lengths.length} lengths don't match`
-      throw new InvalidArgument({ operation: "readMany", reason })
-    }
-    let total = 0
-    for (let i = 0; i < offsets.length; i++) {
-      checkRange("readMany", offsets[i], lengths[i])
-      total += lengths[i]
-    }
-    // Much memory is asked for only when so many bytes are there.
-    if (total > synchronousTransferBytes) {
-      for (let i = 0; i < offsets.length; i++) this.checkReadable(offsets[i], lengths[i])
-    }
-    const bytes = allocate("readMany", total)
-    let at = 0
-    return Array.from({ length: lengths.length }, (_, i) => bytes.subarray(at, (at += lengths[i])))
+    const checkReadable = (offset: number, length: number) => this.checkReadable(offset, length)
+    return readBuffers({ operation: "readMany", offsets, lengths, checkReadable })
   }
 
   /** Fills results from `first` on, up to the next large one or so many bytes, and gives the next. */
@@ -252,14 +258,5 @@ export class StoreReading {
     const next = this.nextReadable(offset)
     const reason = next === undefined ? "after" : next === this.nextReadable(0) ? "before" : "hole"
     return new InvalidSparseRead({ path: this.state.directory, offset, reason })
-  }
-}
-
-/** Memory for bytes that are known to be there, or are few. */
-const allocate = (operation: string, length: number): Uint8Array => {
-  try {
-    return new Uint8Array(length)
-  } catch {
-    throw new InvalidArgument({ operation, reason: `${length} bytes are more than one buffer can hold` })
   }
 }

@@ -27,6 +27,7 @@ import type {
 } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
+import type { RunRange } from "../bytes/readBuffer.ts"
 import type { OpenError } from "../io/Io.ts"
 import type {
   StoreBackedUp,
@@ -176,6 +177,13 @@ export interface StoreService {
   readonly read: (offset: VirtualOffset, length: number) => Effect.Effect<Uint8Array, StoreReadError>
   /** As `read`, into a buffer of the caller's, all of which is filled. */
   readonly readInto: (offset: VirtualOffset, buffer: Uint8Array) => Effect.Effect<void, StoreReadError>
+  /**
+   * From `offset` up to the end of what can be read without a break, at most `maxLength` bytes; fewer than
+   * `minLength` are `ReadOutOfBounds`. In a hole it is `InvalidSparseRead`.
+   */
+  readonly readRange: (offset: VirtualOffset, range: RunRange) => Effect.Effect<Uint8Array, StoreReadError>
+  /** The smallest readable offset at or after this one, or undefined. Synchronous; throws `Closed`, `Corrupt`. */
+  readonly nextValidOffset: (offset: VirtualOffset) => VirtualOffset | undefined
   /** Reads many ranges at once, all or none: `lengths[i]` bytes at `offsets[i]`. */
   readonly readMany: (
     offsets: ArrayLike<VirtualOffset>,
