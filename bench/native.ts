@@ -23,6 +23,14 @@ type OffmapArguments = [
   epsilon: number
 ]
 
+type OverlayArguments = [
+  base: Pointer,
+  offsets: Float64Array,
+  count: number,
+  records: Uint8Array,
+  variety: number
+]
+
 export interface Native {
   readonly crc32: (bytes: Uint8Array, length: number, seed: number) => number
   readonly plainWrite: (path: string, virtuals: Float64Array, lengths: Uint32Array, count: number) => number
@@ -73,6 +81,16 @@ export interface Native {
     epsilon: number
   ) => number
   readonly copyFree: (copied: Pointer) => void
+  readonly pageMap: (path: string, bytes: number) => Pointer | null
+  readonly pageUnmap: (base: Pointer, bytes: number) => void
+  readonly pageSum32: (base: Pointer, addresses: Float64Array, count: number) => number
+  readonly pageSum64: (base: Pointer, addresses: Float64Array, count: number) => number
+  readonly pageReadSum32: (fd: number, addresses: Float64Array, count: number) => number
+  readonly overlayMake: (bytes: number) => Pointer | null
+  readonly overlayDrop: (base: Pointer, bytes: number) => void
+  readonly overlayWrite: (...args: OverlayArguments) => void
+  readonly overlayCheck: (...args: OverlayArguments) => number
+  readonly overlayCopy: (from: Uint8Array, bytes: number, to: Uint8Array, piece: number) => void
 }
 
 const signatures: { readonly [Name in keyof Native]: string } = {
@@ -92,7 +110,17 @@ const signatures: { readonly [Name in keyof Native]: string } = {
   copyBytes: "double copy_bytes(void *)",
   copyReport: "void copy_report(void *, void *, void *, void *, void *)",
   copyFinish: "int copy_finish(void *, int, int, str, int, double)",
-  copyFree: "void copy_free(void *)"
+  copyFree: "void copy_free(void *)",
+  pageMap: "void *page_map(str, double)",
+  pageUnmap: "void page_unmap(void *, double)",
+  pageSum32: "double page_sum32(void *, void *, double)",
+  pageSum64: "double page_sum64(void *, void *, double)",
+  pageReadSum32: "double page_read_sum32(int, void *, double)",
+  overlayMake: "void *overlay_make(double)",
+  overlayDrop: "void overlay_drop(void *, double)",
+  overlayWrite: "void overlay_write(void *, void *, double, void *, double)",
+  overlayCheck: "double overlay_check(void *, void *, double, void *, double)",
+  overlayCopy: "void overlay_copy(void *, double, void *, double)"
 }
 
 /** The top of the repository: compiled, this file is .bench/js/bench/native.js. */

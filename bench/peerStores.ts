@@ -5,6 +5,13 @@ import { repository } from "./native.ts"
 
 export const peerNames = ["lmdb", "better-sqlite3", "classic-level"] as const
 export type PeerName = (typeof peerNames)[number]
+/** Those that hold pages and files in memory rather than records in a store. */
+export const memoryPeerNames = ["lru-cache", "memfs"] as const
+export type MemoryPeerName = (typeof memoryPeerNames)[number]
+/** Which of them take part. */
+export interface MemoryPeers {
+  readonly peers: ReadonlyArray<MemoryPeerName>
+}
 
 const require = createRequire(path.join(repository, "bench", "package.json"))
 
@@ -67,4 +74,45 @@ export interface SqliteStore {
 export const openSqlite = (location: string): SqliteStore => {
   const Database = require("better-sqlite3") as new (file: string) => SqliteStore
   return new Database(location)
+}
+
+export interface LruCache<K, V> {
+  readonly get: (key: K) => V | undefined
+  readonly set: (key: K, value: V) => unknown
+}
+
+/** A cache of at most `max` entries. */
+export const openLru = <K, V>(max: number): LruCache<K, V> => {
+  const { LRUCache } = require("lru-cache") as {
+    LRUCache: new (options: { readonly max: number }) => LruCache<K, V>
+  }
+  return new LRUCache({ max })
+}
+
+export interface Memfs {
+  readonly openSync: (path: string, flags: string) => number
+  readonly ftruncateSync: (fd: number, size: number) => void
+  readonly writeSync: (
+    fd: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    position: number
+  ) => number
+  readonly readSync: (
+    fd: number,
+    buffer: Uint8Array,
+    start: number,
+    length: number,
+    position: number
+  ) => number
+}
+
+/** An empty file system of its own. */
+export const openMemfs = (): Memfs => {
+  const { Volume, createFsFromVolume } = require("memfs") as {
+    Volume: new () => object
+    createFsFromVolume: (volume: object) => Memfs
+  }
+  return createFsFromVolume(new Volume())
 }

@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { repository } from "./native.ts"
-import { peerNames } from "./peerStores.ts"
+import { memoryPeerNames, peerNames } from "./peerStores.ts"
 
 const missing = (): string | undefined => {
   const require = createRequire(path.join(repository, "bench", "package.json"))
-  for (const name of peerNames) {
+  for (const name of [...peerNames, ...memoryPeerNames]) {
     try {
       require(name)
     } catch (cause) {

@@ -2,7 +2,8 @@
 import type { JobName } from "./cases/jobs.ts"
 import type { StoreAppendInput } from "./cases/storeAppend.ts"
 import { allGaps } from "./extents.ts"
-import { peerNames } from "./peerStores.ts"
+import { memoryPeerNames, peerNames } from "./peerStores.ts"
+import type { MemoryPeers } from "./peerStores.ts"
 
 export interface Run {
   /** What `--only` is compared with: all of it, or what stands before its first hyphen. */
@@ -31,6 +32,7 @@ export const planRuns = ({ only, peers, quick }: PlanOptions): ReadonlyArray<Run
     { name: "copy", job: "copy" }
   )
   const beside = { peers: peers ? peerNames : [] }
+  const memory: MemoryPeers = { peers: peers ? memoryPeerNames : [] }
   const appends = (name: string, commits: StoreAppendInput["commits"]): Run => ({
     name,
     job: "storeAppend",
@@ -42,7 +44,13 @@ export const planRuns = ({ only, peers, quick }: PlanOptions): ReadonlyArray<Run
     appends("store-append", "none"),
     { name: "store-read", job: "storeRead", input: beside },
     { name: "store-collect", job: "storeCollect" },
-    { name: "store-collect-busy", job: "storeCollectBusy" }
+    { name: "store-collect-busy", job: "storeCollectBusy" },
+    { name: "pages-get", job: "pageGet", input: memory },
+    { name: "pages-miss", job: "pageMiss", input: memory },
+    { name: "pages-offmap", job: "offmapUnmapped" },
+    { name: "pages-policies", job: "pagePolicies" },
+    { name: "offloaded-write", job: "offloadedWrite", input: memory },
+    { name: "offloaded-read", job: "offloadedRead", input: memory }
   )
   if (peers) {
     const [few, many] = quick ? [100_000, 200_000] : [1_000_000, 10_000_000]
@@ -67,5 +75,13 @@ export const runNames = [
   "store-read",
   "store-collect",
   "store-collect-busy",
+  "pages",
+  "pages-get",
+  "pages-miss",
+  "pages-offmap",
+  "pages-policies",
+  "offloaded",
+  "offloaded-write",
+  "offloaded-read",
   "peers"
 ] as const

@@ -2,7 +2,13 @@
 import { appendCase } from "./append.ts"
 import { buildAloneCase, buildCase } from "./build.ts"
 import { copyAloneCase, copyCase } from "./copy.ts"
+import { offloadedReadCase } from "./offloadedRead.ts"
+import { offloadedWriteCase } from "./offloadedWrite.ts"
+import { offmapUnmappedCase, offmapUnmappedOnceCase } from "./offmapUnmapped.ts"
 import { openCase, openOnceCase } from "./open.ts"
+import { pageGetCase } from "./pageGet.ts"
+import { pageMissCase } from "./pageMiss.ts"
+import { pagePoliciesCase } from "./pagePolicies.ts"
 import { peersCase } from "./peers.ts"
 import { readCase } from "./read.ts"
 import { sizeCase } from "./size.ts"
@@ -18,8 +24,15 @@ export const jobs = {
   buildAlone: buildAloneCase,
   copy: copyCase,
   copyAlone: copyAloneCase,
+  offloadedRead: offloadedReadCase,
+  offloadedWrite: offloadedWriteCase,
+  offmapUnmapped: offmapUnmappedCase,
+  offmapUnmappedOnce: offmapUnmappedOnceCase,
   open: openCase,
   openOnce: openOnceCase,
+  pageGet: pageGetCase,
+  pageMiss: pageMissCase,
+  pagePolicies: pagePoliciesCase,
   peers: peersCase,
   read: readCase,
   size: sizeCase,
