@@ -25,10 +25,23 @@ export const imageOf = (map: OffmapService): Promise<Uint8Array> =>
     return bytes
   }).pipe(Effect.scoped, Effect.provide(IoMemory.layer), Effect.runPromise)
 
+/** `deepStrictEqual` of bindings, a hundred times as fast where they are equal. */
+export const expectBindings = (
+  got: ReadonlyArray<Binding>,
+  wanted: ReadonlyArray<Binding>,
+  what: string
+): void => {
+  const isSame = (one: Binding, i: number): boolean =>
+    one.virtual === wanted[i].virtual &&
+    one.physical === wanted[i].physical &&
+    one.length === wanted[i].length
+  if (got.length !== wanted.length || !got.every(isSame)) assert.deepStrictEqual(got, wanted, what)
+}
+
 /** Asks the map and the model everything there is to ask. */
 export const compare = (map: OffmapService, model: OffmapModel, asked: Float64Array): void => {
   assert.strictEqual(map.size, model.size, "size")
-  assert.deepStrictEqual([...map.entries()], [...model.entries()], "entries")
+  expectBindings([...map.entries()], [...model.entries()], "entries")
   const expected = Float64Array.from(asked, (offset) => model.translate(offset))
   for (const [i, offset] of asked.entries()) {
     const is = (got: number | undefined, wanted: number | undefined, what: string) => {

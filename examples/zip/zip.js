@@ -64,7 +64,7 @@ const extractTo = Effect.fnUntraced(
         at += piece.length
       }
     }
-    // Whoever finds the file has the whole member, proved by its checksum.
+    // Where it succeeds the file is the whole member, proved by its checksum; where it fails there is none.
     yield* extract(archive, member, write).pipe(Effect.onError(() => Effect.ignore(io.remove(out))))
   }
 )

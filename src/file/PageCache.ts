@@ -98,6 +98,17 @@ const framesOf = (sizes: Sizes): PageFrames => {
   }
 }
 
+const text = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const decode = (bytes: Uint8Array): string => {
+  try {
+    return text.decode(bytes)
+  } catch {
+    const reason = `${bytes.length} bytes are more than one string can hold here: read them in pieces`
+    throw new InvalidArgument({ operation: "getString", reason })
+  }
+}
+
 const serviceOf = <E>(
   source: PageSource<E>,
   sizes: Sizes,
@@ -108,7 +119,6 @@ const serviceOf = <E>(
   const reading = new PageReading(frames, fetching)
   const slices = new PageSlices(frames, fetching)
   const integers = unsafeIntegers(frames, reading)
-  const text = new TextDecoder("utf-8", { ignoreBOM: true })
   return {
     ...effectIntegers(frames, reading),
     pageSize: sizes.pageSize,
@@ -117,7 +127,9 @@ const serviceOf = <E>(
     next: (slice) => slices.next(slice),
     getBytes: (address, length) => reading.getBytes("getBytes", address, length),
     getString: (address, length) =>
-      Effect.map(reading.getBytes("getString", address, length), (bytes) => text.decode(bytes)),
+      Effect.flatMap(reading.getBytes("getString", address, length), (bytes) =>
+        attempt<string, InvalidArgument>(() => decode(bytes))
+      ),
     blit: (address, out, at, length) => reading.blit({ address, out, at, length }),
     iterate: (address, options, f) => reading.iterate(address, options.length, f),
     sequence: (address) => slices.sequence(address),
@@ -139,7 +151,7 @@ const serviceOf = <E>(
     unsafe: {
       ...integers,
       getBytes: (address, length) => reading.getBytesNow("getBytes", address, length),
-      getString: (address, length) => text.decode(reading.getBytesNow("getString", address, length)),
+      getString: (address, length) => decode(reading.getBytesNow("getString", address, length)),
       blit: (address, out, at, length) => reading.blitNow({ address, out, at, length })
     }
   }

@@ -51,7 +51,8 @@ export interface SparseFileReaderService {
   readonly file: IoFile
   /**
    * The physical offset that is bound to exactly this offset (the start of an extent, or a point),
-   * or undefined. Synchronous; throws `InvalidArgument`, `Closed`, `Corrupt`.
+   * or undefined. Synchronous; throws `InvalidArgument`, `Closed`, `Corrupt`, and, where the map can't be mapped
+   * into memory, `IoFailed`.
    */
   readonly mapFind: (offset: VirtualOffset) => PhysicalOffset | undefined
   /**

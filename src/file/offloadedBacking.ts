@@ -35,7 +35,8 @@ export class OffloadedBacking {
   check(operation: string, { backingOffset, length }: BackingRange): void {
     checkRange(operation, backingOffset, length)
     const end = backingOffset + length
-    if (end <= this.size) return
+    // Memory can be asked each time, and may have been taken away.
+    if (this.bytes === undefined && end <= this.size) return
     this.size = this.bytes?.length ?? this.file?.unsafe.size() ?? 0
     if (end > this.size) {
       const reason = `the backing has ${this.size} bytes, and none up to ${end}`

@@ -9,10 +9,11 @@ import type {
   OffloadedCursor,
   OffloadedCursorOptions,
   OffloadedFileService,
+  OffloadedWriteError,
   SeekTarget
 } from "./offloadedFileService.ts"
 
-export type CursorFile = Pick<OffloadedFileService, "length" | "readAt" | "writeAt"> & {
+export type CursorFile = Pick<OffloadedFileService, "length" | "readAt" | "unsafe"> & {
   /** Throws `Closed`. */
   readonly checkOpen: (operation: string) => void
 }
@@ -44,12 +45,11 @@ export const makeCursor = (file: CursorFile, options: OffloadedCursorOptions): O
         })
       }),
     write: (data) =>
-      Effect.suspend(() => {
-        const from = position
-        return Effect.map(file.writeAt(from, data), () => {
-          position = from + data.length
-          return data.length
-        })
+      // In one step: no interruption comes between what was written and the move behind it.
+      attempt<number, OffloadedWriteError>(() => {
+        file.unsafe.writeAt(position, data)
+        position += data.length
+        return data.length
       })
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { MemoryLimiter } from "../bytes/memoryLimiter.ts"
 import { type Content, memoryAddress, zeros } from "./offloadedContent.ts"
-import { ExtentLeaf, leafBytes, leafEntries } from "./offloadedLeaf.ts"
+import { type ExtentLeaf, leafBytes, leafEntries } from "./offloadedLeaf.ts"
 import { LeafTable, type TakePart } from "./offloadedLeafTable.ts"
 
 /** A write adds at most so many entries: zeros up to it, itself, and the rest of what it cuts in two. */
@@ -35,8 +35,8 @@ export class OffloadedExtents {
 
   /** The same extents once more; either copies what it changes. Throws `MemoryLimit`. */
   share(limiter: MemoryLimiter | undefined): OffloadedExtents {
-    limiter?.reserve(this.memoryBytes)
     const shared = new OffloadedExtents(limiter, this.table.copy())
+    limiter?.reserve(this.memoryBytes)
     shared.memoryBytes = this.memoryBytes
     return shared
   }
@@ -56,8 +56,9 @@ export class OffloadedExtents {
     const end = start + bytes.length
     const former = this.memoryBytes === 0 ? 0 : this.table.memoryWithin(start, end)
     if (former === bytes.length && this.overwrite(start, bytes)) return
+    // At most as much as is written: the rest replaces what is in memory already.
     const growth = bytes.length - former
-    if (growth > 0) this.limiter?.reserve(growth)
+    this.limiter?.reserve(growth)
     try {
       if (bytes.length > largeBytes) {
         this.putLeaves(start, end, this.leavesOf(start, bytes))
@@ -66,11 +67,10 @@ export class OffloadedExtents {
         this.put(index, start, end, this.table.leaves[index].add(bytes))
       }
     } catch (cause) {
-      if (growth > 0) this.limiter?.release(growth)
+      this.limiter?.release(growth)
       throw cause
     }
     this.memoryBytes += growth
-    if (growth < 0) this.limiter?.release(-growth)
     this.tidyAround(start, end)
   }
 
@@ -87,7 +87,7 @@ export class OffloadedExtents {
     const { table } = this
     const former = table.memoryWithin(length, table.length)
     if (length === 0) {
-      table.replace(0, table.count, [new ExtentLeaf(table.owner, 0)], [0])
+      table.replace(0, table.count, [table.makeLeaf(0)], [0])
     } else {
       const index = table.locate(length - 1)
       table.makeOwn(index)
@@ -142,10 +142,10 @@ export class OffloadedExtents {
     const { table } = this
     const leaf = table.leaves[index]
     if (start >= table.length) {
-      table.replace(table.count, table.count, [new ExtentLeaf(table.owner, bytes)], [table.length])
+      table.replace(table.count, table.count, [table.makeLeaf(bytes)], [table.length])
     } else if (leaf.count + entriesPerWrite <= leafEntries) {
       table.split(index, leaf.middleOfMemory(table.endOf(index)), 1)
-    } else if (4 * leaf.joinable() >= leaf.count) {
+    } else if (4 * leaf.joints >= leaf.count) {
       table.remake(index, bytes)
     } else {
       table.split(index, leaf.startOf(leaf.count >>> 1), Math.min(bytes, 1))
@@ -182,7 +182,7 @@ export class OffloadedExtents {
     for (let at = 0; at < bytes.length; at += leafBytes) {
       const piece = bytes.subarray(at, at + leafBytes)
       const from = start + at
-      const leaf = new ExtentLeaf(this.table.owner, piece.length)
+      const leaf = this.table.makeLeaf(piece.length)
       leaf.splice(leaf.add(piece), { start: from, end: from + piece.length, leafEnd: from })
       leaves.push(leaf)
     }
@@ -226,7 +226,7 @@ export class OffloadedExtents {
     const { table } = this
     const leaf = table.leaves[index]
     try {
-      if (leaf.wasteful && leaf.owner === table.owner) table.remake(index, 0)
+      if ((leaf.wasteful || leaf.scattered) && leaf.owner === table.owner) table.remake(index, 0)
       if (leaf.count < sparseEntries && table.count > 1) {
         table.unite(index)
         table.unite(index - 1)

@@ -32,6 +32,7 @@ export interface OffloadedFileOptions {
    * How many bytes may be held in memory: a number for this file alone, or a limiter shared by many.
    * Default: no limit. What is counted are the bytes of `"memory"` extents. On top come the slack of their
    * blocks, at most about as much again, and the bookkeeping: some 24 bytes an extent, 4 KiB at least.
+   * While it is materialised, what is changed meanwhile is held twice.
    */
   readonly memoryLimit?: number | MemoryLimiter | undefined
 }

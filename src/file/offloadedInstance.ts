@@ -141,7 +141,8 @@ const serviceOf = (state: OffloadedState): OffloadedFileService => {
     state.checkOpen("extents")
     return reportExtents(state.extents)
   }
-  const cursorFile = { length, readAt, writeAt, checkOpen: (operation: string) => state.checkOpen(operation) }
+  const unsafe = { readAt: unsafeReadAt, writeAt: unsafeWriteAt }
+  const cursorFile = { length, readAt, unsafe, checkOpen: (operation: string) => state.checkOpen(operation) }
 
   return {
     path,
@@ -172,6 +173,6 @@ const serviceOf = (state: OffloadedState): OffloadedFileService => {
       ),
     cursor: (options = {}) => makeCursor(cursorFile, options),
     clone: cloneOf(state),
-    unsafe: { readAt: unsafeReadAt, writeAt: unsafeWriteAt }
+    unsafe
   }
 }

@@ -9,18 +9,16 @@
  * A leaf belongs to the table whose token it carries, and nobody else changes it. It checks nothing, and
  * trusts its table to have made room before.
  */
+import { copyBytes, isWaste, roomy } from "./offloadedBlock.ts"
 import { advance, type Content, isMemory, memoryAddress, memoryContent } from "./offloadedContent.ts"
+import { pageNumbers } from "./offloadedPages.ts"
 
 /** The most entries of a leaf: searching is fast, and so is moving half of them for a new one. */
-export const leafEntries = 256
+export const leafEntries = pageNumbers / 2
 /** The most bytes that a leaf holds in memory: what is copied where one is shared. */
 export const leafBytes = 256 * 1024
-/** A block is never smaller, and no fuss is made about so many bytes. */
-const smallBlockBytes = 512
-/** Smaller ones are made twice as large as need be: each time they are made anew costs more than that. */
-const largeBlockBytes = 32 * 1024
-/** Below this a loop is faster than a call that copies. */
-const shortCopyBytes = 40
+/** Where so many entries could be joined to others, and are half of all, it is time to. */
+const manyJoints = leafEntries / 8
 
 /** A range of a leaf, with the end of the leaf, which it doesn't know. */
 export interface LeafRange {
@@ -32,25 +30,20 @@ export interface LeafRange {
 export class ExtentLeaf {
   readonly owner: object
   /** Start and content of each entry, in turn. */
-  private readonly entries = new Float64Array(2 * leafEntries)
+  readonly entries: Float64Array
   count = 0
   block: Uint8Array
   /** Where the next bytes go in the block. */
   private used = 0
   /** How many bytes of the block an entry refers to. */
   live = 0
+  /** How many entries in memory follow on one in memory: so many fewer it would be, made anew. */
+  joints = 0
 
-  constructor(owner: object, blockBytes: number) {
+  constructor(owner: object, entries: Float64Array, blockBytes: number) {
     this.owner = owner
+    this.entries = entries
     this.block = new Uint8Array(blockBytes)
-  }
-
-  /** A leaf of a range of this one, its live bytes in order, with room for so many more. */
-  remade(owner: object, range: LeafRange, moreBytes: number): ExtentLeaf {
-    const bytes = this.memoryWithin(range)
-    const leaf = new ExtentLeaf(owner, moreBytes === 0 ? bytes : roomy(bytes + moreBytes))
-    leaf.take(this, range)
-    return leaf
   }
 
   startOf(index: number): number {
@@ -138,9 +131,11 @@ export class ExtentLeaf {
     const addsRight = right !== behind
     const addsContent = from === 0 || this.contentAt(from - 1, start) !== content
     const next = from + (addsContent ? 1 : 0) + (addsRight ? 1 : 0)
+    this.joints -= this.jointsAmong(from - 1, to)
     if (next !== to) this.move(to, next)
     if (addsContent) this.set(from, start, content)
     if (addsRight) this.set(next - 1, end, right)
+    this.joints += this.jointsAmong(from - 1, next)
   }
 
   /** Makes the leaf begin at `offset`, within it. */
@@ -150,6 +145,7 @@ export class ExtentLeaf {
     const content = this.contentAt(index, offset)
     this.move(index, 0)
     this.set(0, offset, content)
+    this.joints = this.jointsAmong(0, this.count)
   }
 
   /** Makes the leaf end at `offset`, within it. */
@@ -157,13 +153,14 @@ export class ExtentLeaf {
     this.live -= this.memoryWithin({ start: offset, end: leafEnd, leafEnd })
     const index = this.covering(offset)
     this.count = this.startOf(index) === offset ? index : index + 1
+    this.joints = this.jointsAmong(0, this.count)
   }
 
   hasRoomFor(bytes: number): boolean {
     return this.used + bytes <= this.block.length
   }
 
-  /** Whether so much is dead that to make the leaf anew is better than to move all. */
+  /** Whether so much of the block is dead that to make the leaf anew is better than to move all. */
   get worthRemaking(): boolean {
     return this.used > this.live + (this.live >>> 2)
   }
@@ -185,7 +182,7 @@ export class ExtentLeaf {
 
   /** Whether too much of the block is dead or was never used: more than is live. */
   get wasteful(): boolean {
-    return this.block.length > 2 * (this.live + smallBlockBytes)
+    return isWaste(this.block.length, this.live)
   }
 
   /** Appends a range of another leaf, which begins where this one ends; there is room for all of it. */
@@ -214,13 +211,19 @@ export class ExtentLeaf {
     return memoryContent(used)
   }
 
-  /** How many entries fewer there would be if the leaf were made anew. */
-  joinable(): number {
-    let joinable = 0
-    for (let index = 1; index < this.count; index++) {
-      if (isMemory(this.contentOf(index)) && isMemory(this.contentOf(index - 1))) joinable++
+  /** The joints between the entries from this one to that one. */
+  private jointsAmong(first: number, last: number): number {
+    const end = Math.min(last, this.count - 1)
+    let joints = 0
+    for (let index = Math.max(0, first); index < end; index++) {
+      if (isMemory(this.contentOf(index)) && isMemory(this.contentOf(index + 1))) joints++
     }
-    return joinable
+    return joints
+  }
+
+  /** Whether so many entries could be joined that the leaf is better made anew. */
+  get scattered(): boolean {
+    return this.joints >= manyJoints && 2 * this.joints >= this.count
   }
 
   /** The offset behind which half of the bytes in memory lie; it lies within an entry in memory. */
@@ -233,19 +236,4 @@ export class ExtentLeaf {
       left -= length
     }
   }
-}
-
-/** How large a block to make for so many bytes: some are to follow. */
-const roomy = (bytes: number): number =>
-  Math.max(smallBlockBytes, bytes < largeBlockBytes ? 2 * bytes : bytes + (bytes >>> 1))
-
-interface Bytes {
-  readonly from: Uint8Array
-  readonly at: number
-  readonly length: number
-}
-
-const copyBytes = ({ at, from, length }: Bytes, to: Uint8Array, toAt: number): void => {
-  if (length < shortCopyBytes) for (let i = 0; i < length; i++) to[toAt + i] = from[at + i]
-  else to.set(new Uint8Array(from.buffer, at, length), toAt)
 }

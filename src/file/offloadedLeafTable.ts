@@ -6,7 +6,9 @@
  * as it is, except `replace`; what makes a leaf anew makes it our own, so that it may be changed.
  */
 import { type Content, zeros } from "./offloadedContent.ts"
+import { roomy } from "./offloadedBlock.ts"
 import { ExtentLeaf, leafBytes, leafEntries, type LeafRange } from "./offloadedLeaf.ts"
+import { EntryPages } from "./offloadedPages.ts"
 
 /** Takes a part of the file: its content, where it begins and ends, and the block of bytes in memory. */
 export type TakePart = (content: Content, start: number, end: number, block: Uint8Array) => void
@@ -19,13 +21,14 @@ export class LeafTable {
   readonly leaves: Array<ExtentLeaf> = []
   /** The offsets at which they begin; there is room for more. */
   firsts = new Float64Array(8)
+  private readonly pages = new EntryPages()
   /** Where something was found last: the next thing is often near. */
   private hint = 0
 
   /** One empty leaf. */
   static empty(): LeafTable {
     const table = new LeafTable()
-    table.leaves.push(new ExtentLeaf(table.owner, 0))
+    table.leaves.push(table.makeLeaf(0))
     return table
   }
 
@@ -118,7 +121,7 @@ export class LeafTable {
     this.reserve(leaves.length - (to - from))
     this.firsts.copyWithin(from + leaves.length, to, this.leaves.length)
     this.firsts.set(firsts, from)
-    this.leaves.splice(from, to - from, ...leaves)
+    for (const leaf of this.leaves.splice(from, to - from, ...leaves)) this.release(leaf)
   }
 
   private rangeOf(index: number): LeafRange {
@@ -126,9 +129,29 @@ export class LeafTable {
     return { start: this.firsts[index], end: leafEnd, leafEnd }
   }
 
+  /** An empty leaf of our own, which is not in the table yet. */
+  makeLeaf(blockBytes: number): ExtentLeaf {
+    return new ExtentLeaf(this.owner, this.pages.take(), blockBytes)
+  }
+
+  /** What a leaf has that is no longer in the table. One that was shared may still be another's. */
+  private release(leaf: ExtentLeaf): void {
+    if (leaf.owner === this.owner) this.pages.give(leaf.entries, this.leaves.length)
+  }
+
+  /** A leaf of a range of another, its live bytes in order, with room for so many more. */
+  private remade(leaf: ExtentLeaf, range: LeafRange, moreBytes: number): ExtentLeaf {
+    const bytes = leaf.memoryWithin(range)
+    const made = this.makeLeaf(moreBytes === 0 ? bytes : roomy(bytes + moreBytes))
+    made.take(leaf, range)
+    return made
+  }
+
   /** Makes a leaf anew, without what is dead in it, and with room for so many bytes more. */
   remake(index: number, moreBytes: number): void {
-    this.leaves[index] = this.leaves[index].remade(this.owner, this.rangeOf(index), moreBytes)
+    const leaf = this.leaves[index]
+    this.leaves[index] = this.remade(leaf, this.rangeOf(index), moreBytes)
+    this.release(leaf)
   }
 
   makeOwn(index: number): void {
@@ -139,8 +162,8 @@ export class LeafTable {
   split(index: number, at: number, moreBytes: number): void {
     const { end, leafEnd, start } = this.rangeOf(index)
     const leaf = this.leaves[index]
-    const left = leaf.remade(this.owner, { start, end: at, leafEnd }, moreBytes)
-    const right = leaf.remade(this.owner, { start: at, end, leafEnd }, moreBytes)
+    const left = this.remade(leaf, { start, end: at, leafEnd }, moreBytes)
+    const right = this.remade(leaf, { start: at, end, leafEnd }, moreBytes)
     this.replace(index, index + 1, [left, right], [start, at])
   }
 
@@ -160,7 +183,7 @@ export class LeafTable {
     const right = this.leaves[index + 1]
     const bytes = left.live + right.live
     if (left.count + right.count > leafEntries / 2 || bytes > leafBytes / 4) return
-    const leaf = new ExtentLeaf(this.owner, bytes)
+    const leaf = this.makeLeaf(bytes)
     leaf.take(left, this.rangeOf(index))
     leaf.take(right, this.rangeOf(index + 1))
     this.replace(index, index + 2, [leaf], [this.firsts[index]])

@@ -28,7 +28,7 @@ export interface PageCacheOptions {
 
 /**
  * Gives the bytes of the device at `position`, as many as there are and at most `length`; none beyond
- * the end. Both are multiples of the page's size. Fewer bytes than asked for mean that the device ends
+ * the end. Both are multiples of the page's size, but where 2^53-1 cuts a page off. Fewer bytes than asked for mean that the device ends
  * there, for now. What it gives is copied, and may be used again by its next call. An error that it
  * throws is its failure if it is tagged, and a defect otherwise. It must not read through the cache itself.
  */

@@ -7,7 +7,9 @@
  * is not kept, and whoever asks from then on asks the device anew.
  */
 import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Unsupported } from "../bytes/errors.ts"
 import { thrown } from "../io/attempt.ts"
@@ -21,8 +23,10 @@ interface Flight<E> {
   readonly last: number
   /** For whose sake it is made. */
   readonly wanted: number
+  readonly result: Deferred.Deferred<FetchedBytes, E>
   waiters: number
-  fiber: Fiber.Fiber<FetchedBytes, E> | undefined
+  /** Undefined while the call makes its first steps, in which others may join already. */
+  fiber: Fiber.Fiber<unknown> | undefined
 }
 
 /** From an address that is wanted to the last one that is wanted with it. */
@@ -83,8 +87,12 @@ export class PageFetching<E> {
     const { frames } = this
     // A flight that was found is one that is waited for: no interruption may come between.
     return Effect.uninterruptibleMask((restore) => {
-      // Somebody may have brought it since it was missed.
-      if (!again && frames.place(span.wanted, 1) >= 0) return Effect.succeed(take(frames.window(span.wanted)))
+      // Somebody may have brought it since it was missed: all that is wanted of this page, that is.
+      const { last, wanted } = span
+      const pageEnd = (frames.pageOf(wanted) + 1) * frames.pageSize
+      if (frames.place(wanted, Math.min(last + 1, pageEnd) - wanted) >= 0) {
+        return Effect.succeed(take(frames.window(wanted)))
+      }
       const flight = this.flights.get(frames.pageOf(span.wanted))
       if (flight !== undefined) {
         frames.misses++
@@ -176,31 +184,32 @@ export class PageFetching<E> {
     const { frames } = this
     const first = frames.pageOf(range.position)
     const last = frames.pageOf(range.position + range.length - 1)
-    const flight: Flight<E> = { first, last, wanted: range.wanted, waiters: 0, fiber: undefined }
+    const result = Deferred.makeUnsafe<FetchedBytes, E>()
+    const flight: Flight<E> = { first, last, wanted: range.wanted, result, waiters: 0, fiber: undefined }
     for (let page = first; page <= last; page++) this.flights.set(page, flight)
-    const call = answer.pipe(
-      Effect.map((fetched) => {
-        this.keep(fetched, flight)
-        return fetched
-      }),
-      Effect.ensuring(Effect.sync(() => this.land(flight)))
+    const call = Effect.onExit(answer, (exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) this.keep(exit.value, flight)
+        this.land(flight)
+        Deferred.doneUnsafe(result, exit)
+      })
     )
-    // At once, in this step: a flight that is listed has its fiber.
-    flight.fiber = Effect.runForkWith(this.context)(call)
+    flight.fiber = Effect.runForkWith(this.context)(Effect.exit(call))
     return flight
   }
 
   /** Waits for a flight, in `restore` only. */
   private join(flight: Flight<E>, restore: Restore): Effect.Effect<FetchedBytes, E> {
     flight.waiters++
-    return Effect.onExit(restore(Fiber.join(flight.fiber!)), () => this.leave(flight))
+    return Effect.onExit(restore(Deferred.await(flight.result)), () => this.leave(flight))
   }
 
   /** One of those who wait has what it waited for, or has been interrupted. */
   private leave(flight: Flight<E>): Effect.Effect<void> {
     flight.waiters--
-    const fiber = flight.fiber!
-    if (flight.waiters > 0 || fiber.pollUnsafe() !== undefined) return Effect.void
+    const { fiber } = flight
+    // Without a fiber it is being launched, and whoever does so is about to wait for it.
+    if (flight.waiters > 0 || fiber === undefined || fiber.pollUnsafe() !== undefined) return Effect.void
     // Nobody can join any more: who asks now asks anew.
     this.land(flight)
     return Effect.asVoid(Fiber.interrupt(fiber))

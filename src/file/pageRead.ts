@@ -42,10 +42,16 @@ export class PageRead {
     return this.position - this.target.address
   }
 
-  /** Copies on from the frames as far as they have it, and says whether the read is over. */
-  advance(): boolean {
-    const { end, frames } = this
-    while (this.position < end && this.deviceEnd === undefined) {
+  /** Whether all has been read, or all that there is. */
+  get over(): boolean {
+    return this.position >= this.end || this.deviceEnd !== undefined
+  }
+
+  /** Copies on from the frames, up to `limit` at most. False where it comes to what they don't have. */
+  advance(limit: number): boolean {
+    const { frames } = this
+    const end = Math.min(this.end, limit)
+    while (this.position < end) {
       const available = frames.available(this.position)
       if (available === 0) return false
       const length = Math.min(available, end - this.position)

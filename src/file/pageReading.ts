@@ -16,6 +16,8 @@ import type { PageFrames } from "./pageFrames.ts"
 import { PageRead, type PageReadTarget } from "./pageRead.ts"
 import { runNow, type PageSource } from "./pageSource.ts"
 
+/** What is read between two chances for other fibers to run. */
+const sliceBytes = synchronousTransferBytes
 /** What `iterate` reads at a time. */
 const iteratedBytes = 1 << 16
 
@@ -53,7 +55,9 @@ export class PageReading<E> {
       if (length > synchronousTransferBytes) {
         const { deviceEnd } = yield* this.fillSome(lastByteOf(address, length))
         if (deviceEnd !== undefined) {
-          return yield* this.outOfBounds({ target: { address, length }, done: 0, deviceEnd })
+          const found = yield* this.findEnd(address, deviceEnd)
+          const done = Math.max(0, found - address)
+          return yield* this.outOfBounds({ target: { address, length }, done, deviceEnd: found })
         }
       }
       const out = yield* attempt<Uint8Array, InvalidArgument>(() => readBuffer(operation, length))
@@ -66,7 +70,11 @@ export class PageReading<E> {
     checkRange(operation, address, length)
     if (length > synchronousTransferBytes) {
       const { deviceEnd } = this.fillSomeNow(lastByteOf(address, length))
-      if (deviceEnd !== undefined) this.refuseNow({ target: { address, length }, done: 0, deviceEnd })
+      if (deviceEnd !== undefined) {
+        const found = runNow(this.findEnd(address, deviceEnd))
+        const done = Math.max(0, found - address)
+        this.refuseNow({ target: { address, length }, done, deviceEnd: found })
+      }
     }
     const out = readBuffer(operation, length)
     this.fillNow({ address, length, out, at: 0 })
@@ -101,6 +109,7 @@ export class PageReading<E> {
         // The pieces were copied: `f` may use the cache itself.
         for (let i = 0; i < read.done; i++) f(out[i])
         position += read.done
+        if ((position - address) % sliceBytes === 0) yield* Effect.yieldNow
         if (read.done === wanted) continue
         const { deviceEnd } = read
         // Where the device ends all has been seen, but not where a hole begins.
@@ -125,15 +134,58 @@ export class PageReading<E> {
   private fillSome(target: PageReadTarget): Effect.Effect<PageRead, E> {
     return Effect.suspend(() => {
       const read = new PageRead(this.frames, target)
-      return read.advance() ? Effect.succeed(read) : this.follow(read)
+      read.advance(read.position + sliceBytes)
+      return read.over ? Effect.succeed(read) : this.follow(read)
     })
   }
 
   private follow(read: PageRead): Effect.Effect<PageRead, E> {
     return Effect.gen({ self: this }, function* () {
-      do yield* this.fetching.fetch(spanOf(read), (fetched) => read.take(fetched))
-      while (!read.advance())
+      let limit = read.target.address + sliceBytes
+      while (!read.over) {
+        if (read.position >= limit) {
+          yield* Effect.yieldNow
+          limit = read.position + sliceBytes
+        }
+        const isCached = read.advance(limit)
+        if (!isCached) yield* this.fetching.fetch(spanOf(read), (fetched) => read.take(fetched))
+      }
       return read
+    })
+  }
+
+  /**
+   * Where the device ends, or the run of `address`, given where nothing is any more. By bisection, a page at
+   * a time; around holes that would mislead, and what there is of the run is gone through.
+   */
+  private findEnd(address: number, beyond: number): Effect.Effect<number, E> {
+    const { frames, source } = this
+    const { pageSize } = frames
+    if (source.end !== undefined) return Effect.succeed(beyond)
+    return Effect.gen({ self: this }, function* () {
+      let low = frames.pageOf(address)
+      if (source.refuse === undefined) {
+        for (let high = frames.pageOf(beyond); low < high;) {
+          const middle = low + Math.floor((high - low) / 2)
+          const at = middle * pageSize
+          const { done } = yield* this.fillSome({ address: at, length: 1, out: new Uint8Array(1), at: 0 })
+          if (done > 0) low = middle + 1
+          else high = middle
+        }
+        low = Math.max(0, low - 1)
+      }
+      const out = new Uint8Array(iteratedBytes)
+      for (let position = Math.max(address, low * pageSize); ;) {
+        const { deviceEnd, done } = yield* this.fillSome({
+          address: position,
+          length: out.length,
+          out,
+          at: 0
+        })
+        position += done
+        if (deviceEnd !== undefined) return done > 0 || position > address ? position : deviceEnd
+        if (position >= beyond) return beyond
+      }
     })
   }
 
@@ -144,7 +196,9 @@ export class PageReading<E> {
 
   private fillSomeNow(target: PageReadTarget): PageRead {
     const read = new PageRead(this.frames, target)
-    while (!read.advance()) read.take(this.fetching.fetchNow(spanOf(read)))
+    while (!read.over) {
+      if (!read.advance(Infinity)) read.take(this.fetching.fetchNow(spanOf(read)))
+    }
     return read
   }
 

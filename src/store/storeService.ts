@@ -182,7 +182,10 @@ export interface StoreService {
    * `minLength` are `ReadOutOfBounds`. In a hole it is `InvalidSparseRead`.
    */
   readonly readRange: (offset: VirtualOffset, range: RunRange) => Effect.Effect<Uint8Array, StoreReadError>
-  /** The smallest readable offset at or after this one, or undefined. Synchronous; throws `Closed`, `Corrupt`. */
+  /**
+   * The smallest readable offset at or after this one, or undefined. Synchronous; throws `InvalidArgument`,
+   * `Closed`, `Corrupt`, and, where the prefix's map can't be mapped, `IoFailed`.
+   */
   readonly nextValidOffset: (offset: VirtualOffset) => VirtualOffset | undefined
   /** Reads many ranges at once, all or none: `lengths[i]` bytes at `offsets[i]`. */
   readonly readMany: (
@@ -219,7 +222,8 @@ export interface StoreService {
   ) => Effect.Effect<StoreCollected, StoreCollectError | E, R>
   /**
    * What can be read, ascending: the extents of the prefix as they are bound, then the suffix as
-   * one. Each step looks at the store as it is then. Synchronous; throws `Closed`, `Corrupt`.
+   * one. Each step looks at the store as it is then. Synchronous; throws `Closed`, `Corrupt`, and, where the
+   * prefix's map can't be mapped, `IoFailed`.
    */
   readonly extents: () => IterableIterator<Extent>
   /** No I/O. */

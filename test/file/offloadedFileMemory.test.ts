@@ -144,9 +144,9 @@ describe("a clone", () => {
       yield* file.writeAt(20, ten)
       const clone = yield* file.clone
       const further = yield* clone.clone
+      yield* further.resize(25)
       yield* file.writeAt(25, bytesOf(1, 9))
       yield* clone.writeAt(20, { backingOffset: 20, length: 10 })
-      yield* further.resize(25)
       expectContent(
         file,
         backing.subarray(0, 20),
@@ -158,6 +158,19 @@ describe("a clone", () => {
       expectContent(clone, backing)
       expectContent(further, backing.subarray(0, 20), ten.subarray(0, 5))
       expect([file.memoryBytes(), clone.memoryBytes(), further.memoryBytes()]).toEqual([10, 0, 5])
+    }))
+
+  test("keeps what a change of the other reaches only with its end", () =>
+    Effect.gen(function* () {
+      const file = yield* OffloadedFile.make({ backing })
+      for (let i = 0; i < 2000; i++) file.unsafe.writeAt(i * 20, ten)
+      const wanted = contentOf(file)
+      const clone = yield* file.clone
+      const further = yield* clone.clone
+      yield* file.writeAt(5005, { backingOffset: 0, length: 100 })
+      for (let at = 105; at < 39_000; at += 5000) yield* clone.writeAt(at, bytesOf(6000, at))
+      expectContent(further, wanted)
+      expectContent(file, wanted.subarray(0, 5005), backing, wanted.subarray(5105))
     }))
 
   test("counts in full, since all of it may come to be held twice", () =>
