@@ -67,8 +67,13 @@ export class TestDevice {
 
   /** Tells the device that its pages are looked for anew from now on. */
   invalidated(offset: number, length: number): void {
-    const pages = this.model.pages(offset, length)
-    for (const call of this.underWay) for (const page of pages) call.stale.add(page)
+    // The pages of a call, not those of the range, of which there may be 2^53.
+    for (const call of this.underWay) {
+      for (const page of this.model.pages(call.position, call.length)) {
+        const start = page * this.model.pageSize
+        if (start < offset + length && start + this.model.pageSize > offset) call.stale.add(page)
+      }
+    }
   }
 
   readonly map: PageMap<DeviceFailed> = (position, length) => {

@@ -47,18 +47,24 @@ export class PageFrames {
     return Math.floor(address * this.perByte)
   }
 
-  /**
-   * Where `size` bytes from `address` lie in `bytes`, all on one page, which counts as a hit; or -1,
-   * also for what is no address.
-   */
+  /** As `locate`, which counts as a hit where it finds them. */
   place(address: number, size: number): number {
+    const place = this.locate(address, size)
+    if (place >= 0) this.hits++
+    return place
+  }
+
+  /**
+   * Where `size` bytes from `address` lie in `bytes`, all on one page, which counts as used; or -1, also for
+   * what is no address.
+   */
+  locate(address: number, size: number): number {
     if (!(address >= 0)) return -1
     const page = Math.floor(address * this.perByte)
     const slot = this.slots.find(page)
     if (slot < 0) return -1
     const into = address - page * this.pageSize
     if (into < this.from[slot] || into + size > this.until[slot] || (into | 0) !== into) return -1
-    this.hits++
     return slot * this.pageSize + into
   }
 

@@ -42,11 +42,25 @@ export class PageReading<E> {
     this.scratch = frames.bytes.subarray(frames.scratchAt)
   }
 
-  /** Brings `size` bytes, at most eight, to the scratch, and gives its place. */
+  /**
+   * Where `size` bytes are, at most eight, that are not on one cached page: in their frame, where one page that
+   * is fetched has them all, else in the scratch.
+   */
   gatherNow(operation: string, address: number, size: number): number {
     checkRange(operation, address, size)
-    this.fillNow({ address, length: size, out: this.scratch, at: 0 })
-    return this.frames.scratchAt
+    const { fetching, frames } = this
+    const target = { address, length: size, out: this.scratch, at: 0 }
+    const span = { wanted: address, last: address + size - 1 }
+    if (frames.pageOf(address) !== frames.pageOf(span.last) || frames.available(address) > 0) {
+      this.fillNow(target)
+      return frames.scratchAt
+    }
+    const fetched = fetching.fetchNow(span)
+    const place = frames.locate(address, size)
+    if (place >= 0) return place
+    const read = new PageRead(frames, target)
+    read.take(fetched)
+    return read.deviceEnd === undefined ? frames.scratchAt : this.refuseNow(read)
   }
 
   getBytes(operation: string, address: number, length: number): Effect.Effect<Uint8Array, PageReadError<E>> {

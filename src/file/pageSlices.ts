@@ -69,7 +69,8 @@ export class PageSlices<E> {
     }
     return Effect.suspend(() => {
       if (frames.place(address, length) >= 0) return Effect.succeed(take(frames.window(address)))
-      return Effect.flatMap(this.fetching.fetch({ wanted: address, last: address }, take), (slice) =>
+      const span = { wanted: address, last: address + length - 1 }
+      return Effect.flatMap(this.fetching.fetch(span, take), (slice) =>
         slice === undefined ? this.refuse(address) : Effect.succeed(slice)
       )
     })

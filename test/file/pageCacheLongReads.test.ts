@@ -128,6 +128,26 @@ describe("a long read", () => {
   )
 })
 
+describe("a page that the device ended on", () => {
+  it(
+    "is loaded anew when more of it is asked for than there was",
+    run(
+      Effect.gen(function* () {
+        let size = 1
+        const cache = yield* PageCache.make({ pageSize: 4, map: (at, length) => zeros(size)(at, length) })
+        expect(yield* cache.getUint8(0)).toBe(0)
+        size = 3
+        expect(yield* cache.load(0, { length: 3 })).toEqual({
+          offset: 0,
+          length: 3,
+          bytes: new Uint8Array(3)
+        })
+        expect(yield* cache.load(0, { length: 4 })).toBeUndefined()
+      })
+    )
+  )
+})
+
 describe("a string that is longer than any can be", () => {
   it(
     "is refused",

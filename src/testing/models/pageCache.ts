@@ -42,9 +42,6 @@ const invalid: PageCacheModelFailure = { failure: "InvalidArgument" }
 
 const isOffset = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
-/** Longer reads ask for their last byte first, before memory is allocated for all of them. */
-const triedFirstBytes = 1 << 20
-
 /** The text that `bytes` are, a mark of byte order included. */
 export const pageCacheText = (bytes: Uint8Array): string =>
   new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)
@@ -115,8 +112,7 @@ export class PageCacheModel {
 
   getBytes(address: number, length: number): PageCacheModelOutcome<Uint8Array> {
     if (!this.isRange(address, length)) return invalid
-    const tried = length > triedFirstBytes ? address + length - 1 : address
-    if (length > 0 && address + length > this.size) return this.outOfBounds(tried)
+    if (length > 0 && address + length > this.size) return this.outOfBounds(address)
     return { value: this.give(address, length) }
   }
 
