@@ -2,7 +2,9 @@
  * A new file that gets its name only when it is whole and durable.
  *
  * Until then it is `<path>.tmp`, which its writer holds the lock of. What nobody locks was left by one
- * that died, and is replaced. Nothing that exists at `path` is overwritten.
+ * that died, and is replaced. What exists at `path` is not overwritten: it is looked for at the beginning
+ * and again right before the rename. Against those who ask for no lock there is no more than that, and where
+ * nothing is locked two writers of one path must not meet.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
