@@ -1,6 +1,6 @@
 /**
  * Law: a sparse file gives back, at their old offsets, exactly the bytes that its model has there,
- * and refuses what its model refuses, in the same words.
+ * and refuses what its model refuses, in the same words; and so it does from afar.
  *
  * Small sources try every constellation of extents; large ones cross blocks, buffers and pieces.
  */
@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 import { afterAll, assert, describe, it } from "vitest"
 import type { Extent } from "../src/bytes/extent.ts"
-import { SparseFile } from "../src/file/SparseFile.ts"
+import { SparseFile, type RemoteFile, type SparseRemoteReader } from "../src/file/SparseFile.ts"
 import type { SparseFileReaderService } from "../src/file/SparseFileReader.ts"
 import type { SparseFileWriterService } from "../src/file/SparseFileWriter.ts"
 import { attempt } from "../src/io/attempt.ts"
@@ -202,10 +202,23 @@ const write = (path: string, story: Story, source: { readonly file: IoFile; read
     return model
   }).pipe(Effect.scoped, Effect.orDie)
 
-const compareReads = (reader: SparseFileReaderService, model: SparseFileModel, story: Story) =>
+/** What both kinds of reader answer. */
+type Answers = Pick<
+  SparseRemoteReader<{ readonly _tag: string }>,
+  "read" | "readMany" | "readPhysical" | "readRange"
+> & {
+  readonly nextValidOffset: (offset: number) => Effect.Effect<number | undefined, unknown>
+  readonly mapFind: (offset: number) => Effect.Effect<number | undefined, unknown>
+}
+
+const answersOf = (reader: SparseFileReaderService): Answers => ({
+  ...reader,
+  nextValidOffset: (offset) => Effect.sync(() => reader.nextValidOffset(offset)),
+  mapFind: (offset) => Effect.sync(() => reader.mapFind(offset))
+})
+
+const compareReads = (answers: Answers, model: SparseFileModel, story: Story) =>
   Effect.gen(function* () {
-    assert.deepStrictEqual([...reader.extents()], model.extents())
-    assert.deepStrictEqual([...reader.offmap.entries()], model.sortedBindings())
     const edges = model.bindings.slice(0, 20).flatMap(({ length, virtual }) => [
       { offset: virtual, length },
       { offset: virtual + (length >> 1), length },
@@ -213,35 +226,44 @@ const compareReads = (reader: SparseFileReaderService, model: SparseFileModel, s
       { offset: virtual + length, length: 1 }
     ])
     for (const { length, offset } of [...story.reads, ...edges]) {
-      yield* compareRead(reader, model, { offset, length })
+      yield* compareRead(answers, model, { offset, length })
     }
     const good = story.reads.filter(({ length, offset }) => "value" in model.read(offset, length))
-    const many = yield* reader.readMany(
+    const many = yield* answers.readMany(
       good.map(({ offset }) => offset),
       good.map(({ length }) => length)
     )
     good.forEach(({ length, offset }, i) => sameBytes({ value: many[i] }, model.read(offset, length)))
   })
 
-const compareRead = (reader: SparseFileReaderService, model: SparseFileModel, { length, offset }: Extent) =>
+const compareLocal = (reader: SparseFileReaderService, model: SparseFileModel, story: Story) =>
+  Effect.gen(function* () {
+    assert.deepStrictEqual([...reader.extents()], model.extents())
+    assert.deepStrictEqual([...reader.offmap.entries()], model.sortedBindings())
+    yield* compareReads(answersOf(reader), model, story)
+    for (const { length, offset } of story.reads) {
+      const buffer = new Uint8Array(length)
+      const now = attempt<Uint8Array, { readonly _tag: string }>(() => {
+        reader.unsafe.read(offset, buffer)
+        return buffer
+      })
+      sameBytes(yield* outcome(now), model.read(offset, length))
+    }
+  })
+
+const compareRead = (answers: Answers, model: SparseFileModel, { length, offset }: Extent) =>
   Effect.gen(function* () {
     const expected = model.read(offset, length)
     const buffer = new Uint8Array(length)
-    sameBytes(yield* outcome(Effect.as(reader.read(offset, buffer), buffer)), expected)
-    const other = new Uint8Array(length)
-    const now = attempt<Uint8Array, { readonly _tag: string }>(() => {
-      reader.unsafe.read(offset, other)
-      return other
-    })
-    sameBytes(yield* outcome(now), expected)
+    sameBytes(yield* outcome(Effect.as(answers.read(offset, buffer), buffer)), expected)
     for (const minLength of [0, length]) {
-      const range = yield* outcome(reader.readRange(offset, { minLength, maxLength: length }))
+      const range = yield* outcome(answers.readRange(offset, { minLength, maxLength: length }))
       sameBytes(range, model.readRange(offset, minLength, length))
     }
-    assert.strictEqual(reader.nextValidOffset(offset), model.next(offset))
-    assert.strictEqual(reader.mapFind(offset), model.mapFind(offset))
+    assert.strictEqual(yield* answers.nextValidOffset(offset), model.next(offset))
+    assert.strictEqual(yield* answers.mapFind(offset), model.mapFind(offset))
     const physical = new Uint8Array(length)
-    const found = yield* outcome(Effect.as(reader.readPhysical(Number(offset), physical), physical))
+    const found = yield* outcome(Effect.as(answers.readPhysical(Number(offset), physical), physical))
     const inData = Uint8Array.from(model.data.slice(offset, offset + length))
     sameBytes(
       found,
@@ -249,6 +271,41 @@ const compareRead = (reader: SparseFileReaderService, model: SparseFileModel, { 
         ? { value: inData }
         : { failure: "ReadOutOfBounds", end: model.data.length }
     )
+  })
+
+/** A file from afar: it answers later, and now and then with less than it was asked for. */
+const fromAfar = (
+  path: string
+): Effect.Effect<RemoteFile<{ readonly _tag: string }>, never, Io | Scope.Scope> =>
+  Effect.gen(function* () {
+    const file = yield* (yield* Io).open(path, { readonly: true })
+    let reads = 0
+    return {
+      length: file.size,
+      readAt: (offset: number, buffer: Uint8Array) =>
+        Effect.andThen(
+          Effect.yieldNow,
+          file.readSomeAt(offset, reads++ % 3 === 0 ? buffer.subarray(0, (buffer.length >> 1) + 1) : buffer)
+        )
+    }
+  }).pipe(Effect.orDie)
+
+const compareRemote = (path: string, model: SparseFileModel, story: Story) =>
+  Effect.gen(function* () {
+    const { verifyReads } = story
+    const remote = yield* SparseFile.openRemote(yield* fromAfar(path), yield* fromAfar(`${path}.map`), {
+      verifyReads
+    })
+    const answers: Answers = {
+      read: (offset, buffer) => remote.read(offset, buffer),
+      readMany: (offsets, lengths) => remote.readMany(offsets, lengths),
+      readPhysical: (physical, buffer) => remote.readPhysical(physical, buffer),
+      readRange: (offset, range) => remote.readRange(offset, range),
+      nextValidOffset: (offset) => remote.nextValidOffset(offset),
+      mapFind: (offset) => remote.mapFind(offset)
+    }
+    assert.deepStrictEqual(yield* Stream.runCollect(remote.extents()), model.extents())
+    yield* compareReads(answers, model, story)
   })
 
 /** deepStrictEqual takes seconds over a megabyte. */
@@ -277,7 +334,8 @@ const tell = (story: Story, scale: Scale): Effect.Effect<void, never, Io | Scope
       assert.deepStrictEqual(yield* outcome(SparseFile.open(path)), { failure: "NoSuchFile" })
     } else {
       const reader = yield* SparseFile.open(path, { verifyReads: story.verifyReads })
-      yield* compareReads(reader, model, story)
+      yield* compareLocal(reader, model, story)
+      yield* compareRemote(path, model, story)
       const { bytes, extents } = yield* SparseFile.verify(path)
       assert.deepStrictEqual(
         { bytes, extents },

@@ -8,8 +8,12 @@
  */
 import { SparseFileReader } from "./SparseFileReader.ts"
 import { SparseFileWriter } from "./SparseFileWriter.ts"
+import { openSparseRemote } from "./sparseRemoteOpening.ts"
 import { verifySparseFile } from "./sparseVerify.ts"
 
+export type { RemoteFile } from "./remoteFile.ts"
+export type { RemoteLookupError, RemoteReadError, SparseRemoteReader } from "./sparseRemote.ts"
+export type { SparseRemoteOpenError, SparseRemoteOptions } from "./sparseRemoteOpening.ts"
 export type { SparseVerified, SparseVerifyOptions, SparseVerifyProgress } from "./sparseVerify.ts"
 
 export const SparseFile = {
@@ -17,6 +21,8 @@ export const SparseFile = {
   create: SparseFileWriter.create,
   /** See `SparseFileReader.open`. */
   open: SparseFileReader.open,
+  /** See `openSparseRemote`. */
+  openRemote: openSparseRemote,
   /** See `verifySparseFile`. */
   verify: verifySparseFile
 }

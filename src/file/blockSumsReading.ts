@@ -13,14 +13,21 @@ import {
   decodeBlockSumsHeader
 } from "../format/blockSums.ts"
 import { attempt } from "../io/attempt.ts"
-import type { IoFile, ReadError, ReadSomeError } from "../io/Io.ts"
+import type { IoFile, ReadError } from "../io/Io.ts"
+
+/** A file that sums are read from, wherever it lies; an `IoFile` is one. */
+export interface SummedFile<E> {
+  readonly path: string
+  /** Fills `buffer` from `offset` as far as the file goes, and gives the number of bytes read. */
+  readonly readSomeAt: (offset: number, buffer: Uint8Array) => Effect.Effect<number, E>
+}
 
 /** The header of the section that begins at `offset` and must end where the file does, checked. */
-export const readBlockSumsHeader = (
-  file: IoFile,
+export const readBlockSumsHeader = <E>(
+  file: SummedFile<E>,
   offset: number,
   fileSize: number
-): Effect.Effect<BlockSumsHeader, ReadSomeError | Corrupt> =>
+): Effect.Effect<BlockSumsHeader, E | Corrupt> =>
   Effect.gen(function* () {
     const bytes = new Uint8Array(blockSumsHeaderBytes)
     const count = yield* file.readSomeAt(offset, bytes)
@@ -47,7 +54,7 @@ export const checkBlockSumsTable = (
       yield* file.readAt(offset + blockSumsHeaderBytes + at, part)
       sum = crc32(part, sum)
     }
-    if (sum !== header.tableSum) return yield* tableDamaged(file, offset)
+    if (sum !== header.tableSum) return yield* tableDamaged(file.path, offset)
   })
 
 /** All sums, in memory: four bytes for every 64 KiB of data. The table is checked as it is read. */
@@ -59,13 +66,22 @@ export const readBlockSumsTable = (
   Effect.gen(function* () {
     const table = new Uint8Array(blockSumsTableBytes(header.blocks))
     yield* file.readAt(offset + blockSumsHeaderBytes, table)
-    if (crc32(table) !== header.tableSum) return yield* tableDamaged(file, offset)
-    return decodeBlockSums(table, header.blocks)
+    return yield* attempt<Uint32Array, Corrupt>(() => checkedSums(table, header, { path: file.path, offset }))
   })
 
-const tableDamaged = (file: IoFile, offset: number): Corrupt =>
+/** The sums in a table, if it is whole. Throws `Corrupt`. */
+export const checkedSums = (
+  table: Uint8Array,
+  header: BlockSumsHeader,
+  { offset, path }: { readonly path: string; readonly offset: number }
+): Uint32Array => {
+  if (crc32(table) !== header.tableSum) throw tableDamaged(path, offset)
+  return decodeBlockSums(table, header.blocks)
+}
+
+const tableDamaged = (path: string, offset: number): Corrupt =>
   new Corrupt({
-    path: file.path,
+    path,
     offset: offset + blockSumsHeaderBytes,
     reason: "the checksum of the block sums is wrong"
   })

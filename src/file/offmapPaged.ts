@@ -6,8 +6,8 @@
  * through the first time, since the same checksum means the same cells. The index is in memory. What
  * that and the frames take does not grow with what is looked up.
  *
- * Pages are fetched at once, by reads on the caller's thread, and for lookups one at a time: only
- * walks over many of them fetch some ahead.
+ * Pages of a file are fetched at once, by reads on the caller's thread, and for lookups one at a time: only
+ * walks over many of them fetch some ahead. Where they come from elsewhere, offmapRemote.ts waits for them.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ import { attempt } from "../io/attempt.ts"
 import type { IoFile, ReadError } from "../io/Io.ts"
 import { truncated } from "./fixedData.ts"
 import { OffmapSearch } from "./offmapSearch.ts"
-import { PageFetching } from "./pageFetching.ts"
+import { PageFetching, type PageSpan } from "./pageFetching.ts"
 import { PageFrames } from "./pageFrames.ts"
 import type { FetchedBytes, PageRange } from "./pageSource.ts"
 
@@ -31,54 +31,105 @@ const maxFrames = 8192
 /** Pages that a walk fetches with the one it has come to: 64 KiB together. */
 const pagesAhead = 15
 
-export interface OffmapPagedOptions {
-  /** The file that the image begins. */
-  readonly file: IoFile
+/**
+ * Where the cells of an image come from. Positions count from the first cell, and what is asked for are whole
+ * pages, but for the last one. The first page of a range is given, or it fails.
+ */
+export interface CellSource<E> {
+  /** What errors call the map. */
+  readonly path: string
+  readonly fetch: (range: PageRange) => FetchedBytes | Effect.Effect<FetchedBytes, E>
+  /** `fetch`, at once; undefined where cells have to be waited for. */
+  readonly fetchNow: ((range: PageRange) => FetchedBytes) | undefined
+}
+
+/** What a lookup is given up with that comes to a page which has to be waited for. */
+export class PageAway {
+  readonly span: PageSpan
+  constructor(span: PageSpan) {
+    this.span = span
+  }
+}
+
+export interface OffmapPagedOptions<E> {
+  readonly cells: CellSource<E>
   readonly header: OffmapHeader
   readonly index: Uint8Array
   /** Pages, a power of two. Default: as many as there are, at most 32 MiB. */
   readonly cacheSize?: number | undefined
+  /** What calls under way run in; of no matter where pages come at once. */
+  readonly context?: Context.Context<never> | undefined
+}
+
+export interface OffmapPagedFile {
+  /** The file that the image begins. */
+  readonly file: IoFile
+  readonly header: OffmapHeader
+  readonly cacheSize?: number | undefined
 }
 
 /** Opens the map whose image begins `file`, and whose header was decoded, for as long as the scope lasts. */
-export const openOffmapPaged = (
-  options: Omit<OffmapPagedOptions, "index">
-): Effect.Effect<OffmapPaged, ReadError | Corrupt, Scope.Scope> =>
+export const openOffmapPaged = ({
+  cacheSize,
+  file,
+  header
+}: OffmapPagedFile): Effect.Effect<OffmapPaged, ReadError | Corrupt, Scope.Scope> =>
   Effect.gen(function* () {
-    const { imageBytes, pageSums } = offmapLayout(options.header)
+    const { imageBytes, pageSums } = offmapLayout(header)
     const index = new Uint8Array(imageBytes - pageSums)
-    yield* options.file.readAt(pageSums, index)
-    const map = yield* attempt<OffmapPaged, Corrupt>(() => new OffmapPaged({ ...options, index }))
+    yield* file.readAt(pageSums, index)
+    const cells = cellsOfFile(file, offmapLayout(header).cells)
+    const map = yield* attempt<OffmapPaged, Corrupt>(
+      () => new OffmapPaged({ cacheSize, cells, header, index })
+    )
     yield* Effect.addFinalizer(() => Effect.sync(() => map.close()))
     return map
   })
 
-export class OffmapPaged extends OffmapSearch {
-  private readonly file: IoFile
+/** The cells in a file, of which the first lies at `start`. Each answer overwrites the one before. */
+const cellsOfFile = (file: IoFile, start: number): CellSource<never> => {
+  const run = new Uint8Array((1 + pagesAhead) * pageBytes)
+  const fetchNow = ({ length, position, wanted }: PageRange): FetchedBytes => {
+    const bytes = run.subarray(0, Math.min(length, run.length))
+    try {
+      file.unsafe.readAt(start + position, bytes)
+      return { position, bytes }
+    } catch (cause) {
+      if (!(cause instanceof ReadOutOfBounds)) throw cause
+      if (length <= pageBytes) throw truncated(cause)
+      return fetchNow({ length: pageBytes, position, wanted })
+    }
+  }
+  return { path: file.path, fetch: fetchNow, fetchNow }
+}
+
+export class OffmapPaged<E = never> extends OffmapSearch {
+  private readonly source: CellSource<E>
   /** Undefined once the map is closed: the frames are let go. */
-  private fetching: PageFetching<Corrupt> | undefined
+  private fetching: PageFetching<E | Corrupt> | undefined
   /** The page that was asked for last, and what its cells' numbers in the views are beyond their own. */
   private page = -1
   private shift = 0
   /** Pages whose cells have been gone through. */
   private readonly checked: Uint8Array
-  private readonly run = new Uint8Array((1 + pagesAhead) * pageBytes)
-  private readonly runViews = cellViews(this.run)
 
   /** Throws `Corrupt` when the index is damaged. */
-  constructor({ cacheSize, file, header, index }: OffmapPagedOptions) {
+  constructor({ cacheSize, cells, context, header, index }: OffmapPagedOptions<E>) {
     const { pages } = offmapLayout(header)
     const frames = new PageFrames({ pageSize: pageBytes, cacheSize: cacheSize ?? framesFor(pages) })
-    const origin = { path: file.path, offset: 0 }
+    const origin = { path: cells.path, offset: 0 }
     super({ header, index, origin, trusted: false, views: cellViews(frames.bytes) })
-    const fetch = (range: PageRange) => this.fetch(range)
-    this.file = file
+    this.source = cells
     this.checked = new Uint8Array(pages)
-    this.fetching = new PageFetching({
+    this.fetching = new PageFetching<E | Corrupt>({
       frames,
-      source: { path: file.path, fetch, fetchNow: fetch },
+      source: {
+        path: cells.path,
+        fetch: (range) => this.fetch(range),
+        fetchNow: (range) => this.fetchNow(range)
+      },
       readAhead: 0,
-      context: Context.empty()
+      context: context ?? Context.empty()
     })
   }
 
@@ -101,7 +152,9 @@ export class OffmapPaged extends OffmapSearch {
     let place = frames.place(address, cellBytes)
     if (place < 0) {
       const lastPage = Math.min(page + ahead, this.layout.pages - 1)
-      const { bytes, position } = fetching.fetchNow({ wanted: address, last: lastPage * pageBytes })
+      const span = { wanted: address, last: lastPage * pageBytes }
+      if (this.source.fetchNow === undefined) throw new PageAway(span)
+      const { bytes, position } = fetching.fetchNow(span)
       // Where there are few frames, those that were fetched ahead may have taken the wanted one's.
       if (!frames.has(page)) frames.put(page, position, bytes)
       place = frames.place(address, cellBytes)
@@ -110,36 +163,59 @@ export class OffmapPaged extends OffmapSearch {
     this.shift = place / cellBytes - cell
   }
 
+  /** Waits for pages, and hands over what came of them: it is in the frames then, as far as there is room. */
+  load<A>(span: PageSpan, take: (fetched: FetchedBytes) => A): Effect.Effect<A, E | Corrupt> {
+    return Effect.suspend(() => {
+      this.checkOpen()
+      return this.fetching!.fetch(span, take)
+    })
+  }
+
+  /**
+   * A lookup begins after others may have run: the frames have changed since, and get back those pages that it
+   * has waited for already.
+   */
+  resume(waitedFor: ReadonlyMap<number, Uint8Array>): void {
+    this.checkOpen()
+    const { frames } = this.fetching!
+    this.page = -1
+    for (const [page, bytes] of waitedFor) {
+      if (!frames.has(page)) frames.put(page, page * pageBytes, bytes)
+    }
+  }
+
+  private fetch(range: PageRange): FetchedBytes | Effect.Effect<FetchedBytes, E | Corrupt> {
+    const answer = this.source.fetch(this.withinCells(range))
+    if (!Effect.isEffect(answer)) return this.verified(answer)
+    return Effect.flatMap(answer, (fetched) => attempt<FetchedBytes, Corrupt>(() => this.verified(fetched)))
+  }
+
+  private fetchNow(range: PageRange): FetchedBytes {
+    if (this.source.fetchNow === undefined) throw new PageAway({ wanted: range.wanted, last: range.wanted })
+    return this.verified(this.source.fetchNow(this.withinCells(range)))
+  }
+
+  private withinCells({ length, position, wanted }: PageRange): PageRange {
+    return { position, length: Math.min(length, this.cellsBytes - position), wanted }
+  }
+
   /** The first of a run of pages is wanted; those behind it are given as far as they are whole. */
-  private fetch({ length, position }: PageRange): FetchedBytes {
-    const bytes = this.readRun(position, length)
+  private verified({ bytes, position }: FetchedBytes): FetchedBytes {
     for (let from = 0; from < bytes.length; from += pageBytes) {
-      const fault = this.faultOf((position + from) / pageBytes, from)
+      const page = (position + from) / pageBytes
+      const length = Math.min(pageBytes, this.cellsBytes - page * pageBytes)
+      const fault = this.faultOf(page, bytes.subarray(from, from + length))
       if (fault !== undefined && from === 0) throw fault
       if (fault !== undefined) return { position, bytes: bytes.subarray(0, from) }
     }
     return { position, bytes }
   }
 
-  /** Reads cells, from `position` behind the first one's beginning: those that there are, but one page at least. */
-  private readRun(position: number, length: number): Uint8Array {
-    const bytes = this.run.subarray(0, Math.min(length, this.cellsBytes - position))
-    try {
-      this.file.unsafe.readAt(this.layout.cells + position, bytes)
-      return bytes
-    } catch (cause) {
-      if (!(cause instanceof ReadOutOfBounds)) throw cause
-      if (length <= pageBytes) throw truncated(cause)
-      return this.readRun(position, pageBytes)
-    }
-  }
-
-  /** What is wrong with a page that was read to `from` in the run, or undefined. */
-  private faultOf(page: number, from: number): Corrupt | undefined {
-    const length = Math.min(pageBytes, this.cellsBytes - page * pageBytes)
-    if (crc32(this.run.subarray(from, from + length)) !== this.pageSums[page]) return this.wrongSum(page)
+  /** What is wrong with the bytes of a page, or undefined. */
+  private faultOf(page: number, bytes: Uint8Array): Corrupt | undefined {
+    if (crc32(bytes) !== this.pageSums[page]) return this.wrongSum(page)
     if (this.checked[page] !== 0) return undefined
-    const fault = pageFault(this.runViews, { at: from / cellBytes, header: this.header, page })
+    const fault = pageFault(cellViews(bytes), { at: 0, header: this.header, page })
     if (fault !== undefined) return this.corrupt(fault.position, fault.reason)
     this.checked[page] = 1
     return undefined
@@ -158,8 +234,7 @@ export class OffmapPaged extends OffmapSearch {
     const end = Math.min(Math.ceil((to - cells) / pageBytes) * pageBytes, this.cellsBytes)
     const part = new Uint8Array(end - begin)
     for (let position = begin; position < end;) {
-      const length = Math.min(this.run.length, end - position)
-      const { bytes } = this.fetch({ position, length, wanted: position })
+      const { bytes } = this.fetchNow({ position, length: end - position, wanted: position })
       part.set(bytes, position - begin)
       position += bytes.length
     }

@@ -10,7 +10,6 @@ import {
   cellKind,
   cellsPerPage,
   headWord,
-  indexOf,
   lengthAt,
   startAt
 } from "../format/offmapCell.ts"
@@ -35,19 +34,44 @@ export function* bindingsOf(search: OffmapSearch): IterableIterator<Binding> {
 
 /** The smallest offset at or after `virtual`, which is not behind the last, that an extent covers. */
 export const nextCovered = (search: OffmapSearch, virtual: number): number | undefined => {
-  const from = Math.max(virtual, search.first)
-  const begin = search.cellOf(from)
-  for (let cell = begin; cell < search.cells; cell++) {
+  const begin = search.cellOf(Math.max(virtual, search.first))
+  return nextCoveredIn(search, virtual, { begin, end: search.cells })
+}
+
+/** Cells from `begin` to before `end`. */
+export interface CellRange {
+  readonly begin: number
+  readonly end: number
+}
+
+/** As `nextCovered`, within cells of which the first is the last that begins at or before `virtual`, or lies behind it. */
+export const nextCoveredIn = (
+  search: OffmapSearch,
+  virtual: number,
+  { begin, end }: CellRange
+): number | undefined => {
+  for (let cell = begin; cell < end; cell++) {
     const place = cell < begin + nearCells ? search.at(cell) : search.atAhead(cell)
     if ((search.i32[place * 16 + headWord] & 0xff) === cellKind.points) continue
     const count = cellCount(search, place)
-    for (let index = cell === begin ? indexOf(search, place, from) : 0; index < count; index++) {
+    for (let index = 0; index < count; index++) {
       const start = startAt(search, place, index)
       const length = lengthAt(search, place, index)
       if (length > 0 && virtual < start + length) return Math.max(virtual, start)
     }
   }
   return undefined
+}
+
+/** The bindings of some cells, ascending. */
+export const bindingsIn = (search: OffmapSearch, { begin, end }: CellRange): Array<Binding> => {
+  const bindings: Array<Binding> = []
+  for (let cell = begin; cell < end; cell++) {
+    const place = search.atAhead(cell)
+    const count = cellCount(search, place)
+    for (let index = 0; index < count; index++) bindings.push(bindingAt(search, place, index))
+  }
+  return bindings
 }
 
 /** Checks the index and every page, that bindings ascend across pages, and that the header counted right. */
