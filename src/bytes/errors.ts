@@ -233,6 +233,8 @@ export class SourceFailed extends Data.TaggedError("SourceFailed")<{
   readonly source: string
   readonly offset: number
   readonly reason: string
+  /** What an HTTP server answered, where that is what failed: 404, say. */
+  readonly status?: number | undefined
 }> {
   override get message(): string {
     return `${this.source} can't be read at ${this.offset}: ${this.reason}`

@@ -1,0 +1,94 @@
+/**
+ * What goes wrong with one request, before it is known whether another one helps.
+ *
+ * Texts of a client's errors are never passed on: some repeat the URL with its secrets, or headers. Their
+ * codes are.
+ */
+import * as Data from "effect/Data"
+import { SourceFailed } from "../bytes/errors.ts"
+
+/** The failure of one request; `temporary` when the next may succeed. */
+export class HttpFault extends Data.TaggedError("HttpFault")<{
+  readonly reason: string
+  readonly temporary: boolean
+  /** What the server answered, where that says it all. */
+  readonly status?: number | undefined
+  /** How long the server asks to be left alone. */
+  readonly retryAfterMillis?: number | undefined
+}> {}
+
+/** A fault that no other try would help. */
+export const refused = (reason: string): HttpFault => new HttpFault({ reason, temporary: false })
+
+/** A fault that may pass. */
+export const passing = (reason: string): HttpFault => new HttpFault({ reason, temporary: true })
+
+/** The failure that a caller gets. */
+export const failureOf = (fault: HttpFault, source: string, offset: number): SourceFailed =>
+  new SourceFailed({ source, offset, reason: fault.reason, status: fault.status })
+
+const words: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nobody listens there",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was reset",
+  ENOTFOUND: "the host is not known",
+  EAI_AGAIN: "the host's name can't be looked up now",
+  ETIMEDOUT: "the connection timed out",
+  EHOSTUNREACH: "the host can't be reached",
+  ENETUNREACH: "the network can't be reached",
+  UND_ERR_SOCKET: "the connection broke off",
+  UND_ERR_CONNECT_TIMEOUT: "the connection timed out",
+  UND_ERR_HEADERS_OVERFLOW: "the head of the answer is too large"
+}
+
+/** The code that an error, or what caused it, carries. */
+const codeOf = (error: unknown): string | undefined => {
+  let cause = error
+  // A chain that somebody made circular ends too.
+  for (let depth = 0; depth < 8 && typeof cause === "object" && cause !== null; depth++) {
+    if ("code" in cause && typeof cause.code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(cause.code)) {
+      return cause.code
+    }
+    cause = "reason" in cause ? cause.reason : "cause" in cause ? cause.cause : undefined
+  }
+  return undefined
+}
+
+/** What a client's error comes down to. */
+export const transportFault = (error: unknown): HttpFault => {
+  const code = codeOf(error)
+  if (code === undefined) return passing("the connection failed")
+  return passing(code in words ? `${words[code]} (${code})` : `the connection failed (${code})`)
+}
+
+const temporaryStatuses = [408, 425, 429, 500, 502, 503, 504]
+const maxRetryAfterMillis = 30_000
+
+const statusWords: Readonly<Record<number, string>> = {
+  401: "the server wants to know who asks (401): give a user and password in the URL, or a header",
+  403: "the server doesn't allow it (403); if the URL is signed, the signature may have expired",
+  404: "there is nothing at this address (404)",
+  407: "a proxy on the way wants to know who asks (407)",
+  408: "the server waited too long for the request (408)",
+  410: "there is nothing at this address any more (410)",
+  429: "the server is asked too often (429)",
+  503: "the server is not available (503)"
+}
+
+/** Seconds are all that is understood of it: a date would need the server's clock. */
+const retryAfterMillis = (header: string | undefined): number | undefined =>
+  header !== undefined && /^\d{1,9}$/.test(header)
+    ? Math.min(Number(header) * 1000, maxRetryAfterMillis)
+    : undefined
+
+/** What a status without bytes of the object means. */
+export const statusFault = (
+  status: number,
+  headers: Readonly<Record<string, string | undefined>>
+): HttpFault =>
+  new HttpFault({
+    reason: statusWords[status] ?? `the server answers with status ${status}`,
+    temporary: temporaryStatuses.includes(status),
+    status,
+    retryAfterMillis: retryAfterMillis(headers["retry-after"])
+  })
