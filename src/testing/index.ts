@@ -4,10 +4,13 @@
  * Suites are lists of `{ name, run }` for any test runner; models are plain classes, too simple to
  * be wrong. Nothing here needs a test runner or fast-check when it runs.
  */
+export * from "./byteSourceSuite.ts"
+export * from "./extentStoreSuite.ts"
 export * from "./ioSuite.ts"
 export type { Law } from "./law.ts"
 export { LawBroken } from "./law.ts"
 export * from "./models/appendOnlyFile.ts"
+export * from "./models/extentFile.ts"
 export * from "./models/offloadedFile.ts"
 export * from "./models/offmap.ts"
 export * from "./models/pageCache.ts"

@@ -19,6 +19,22 @@ import {
   encodeControlRecord,
   maxChunks
 } from "../../src/format/controlRecord.ts"
+import {
+  encodeExtentRecordHeader,
+  extentChainStart,
+  extentEntryBytes,
+  extentEntryKind,
+  extentFrameHeaderBytes,
+  extentRecordHeaderBytes,
+  extentRecordMagic,
+  extentRecordVersion,
+  findExtentFrame,
+  maxExtentBytes,
+  maxExtentFrameBytes,
+  maxIdentityBytes,
+  maxPieceBytes
+} from "../../src/format/extentRecord.ts"
+import { ExtentFrame } from "../../src/format/extentFrame.ts"
 import { slotOf } from "../../src/format/controlSlots.ts"
 import { cellBytes, cellCapacity, cellKind, headWord, unusedStart } from "../../src/format/offmapCell.ts"
 import { epsilonCells, segmentBytes } from "../../src/format/offmapIndex.ts"
@@ -31,6 +47,7 @@ import {
   offmapVersion,
   pageBytes
 } from "../../src/format/offmapImage.ts"
+import { ExtentFile } from "../../src/file/ExtentFile.ts"
 import { Offmap } from "../../src/file/Offmap.ts"
 import { Io } from "../../src/io/Io.ts"
 import { IoMemory } from "../../src/io/IoMemory.ts"
@@ -253,6 +270,69 @@ describe("FORMAT.md", () => {
     for (const name of told) assert.isDefined(parseStoreName(name), name)
   })
 
+  it("places the fields of an extent record's header where the codec does", () => {
+    const fields = tableBelow("### The record")
+    const bytes = encodeExtentRecordHeader({ generation: 7, denseBytes: 2 ** 33 + 8 })
+    const at = (name: string) => read(bytes, fields.get(name) ?? assert.fail(name))
+    assert.strictEqual(new TextDecoder().decode(bytes.subarray(0, 8)), extentRecordMagic)
+    assert.include(fields.get("magic")?.meaning, extentRecordMagic)
+    assert.strictEqual(at("version"), extentRecordVersion)
+    assert.strictEqual(at("headerBytes"), extentRecordHeaderBytes)
+    assert.strictEqual(at("generation"), 7)
+    assert.strictEqual(at("denseBytes"), 2 ** 33 + 8)
+    assert.strictEqual(at("headerCrc"), crc32(bytes.subarray(0, fields.get("headerCrc")?.offset)))
+    assert.strictEqual(extentChainStart(7), crc32(bytes.subarray(0, fields.get("denseBytes")?.offset)))
+    const covered = [...fields.values()].reduce((sum, field) => sum + field.bytes, 0)
+    assert.strictEqual(covered, extentRecordHeaderBytes, "no byte is left out or told twice")
+  })
+
+  it("places the fields of a frame and of its entries where the codec does", () => {
+    const fields = tableBelow("### A frame")
+    const frame = new ExtentFrame()
+    const kinds = new Map(rowsBelow("### The entries").map(([kind, name]) => [name, Number(kind)]))
+    assert.deepStrictEqual(kinds, new Map(Object.entries(extentEntryKind)))
+    for (const name of kinds.keys()) {
+      frame.begin()
+      const entry = name as keyof typeof extentEntryKind
+      if (entry === "pin") frame.pin(5, "é")
+      else if (entry === "mark") frame.mark(true)
+      else frame[entry](5, 6, 7)
+      const bytes = frame.seal(99)
+      const field = (at: string) => fields.get(at) ?? assert.fail(at)
+      assert.strictEqual(read(bytes, field("frameBytes")), bytes.length)
+      assert.strictEqual(read(bytes, field("frameCrc")), crc32(bytes.subarray(4), 99))
+      assert.deepStrictEqual(findExtentFrame(bytes, 0, 99)?.frameBytes, bytes.length)
+      assert.strictEqual(field("entries").offset, extentFrameHeaderBytes)
+      assert.strictEqual(field("entries").bytes, extentEntryBytes)
+      assert.strictEqual(read(bytes, { ...field("entries"), bytes: 4 }), kinds.get(name))
+      assert.strictEqual(bytes.length, extentFrameHeaderBytes + extentEntryBytes + (entry === "pin" ? 8 : 0))
+    }
+  })
+
+  it("tells the limits of an extent record", () => {
+    const words = (value: number) => value.toLocaleString("en")
+    assert.include(tableBelow("### A frame").get("frameBytes")?.meaning, `from 8 to ${maxExtentFrameBytes}`)
+    const limits = `A piece has 1 to ${words(maxPieceBytes)} bytes, an extent 1 to ${words(maxExtentBytes)}, an identity at most ${words(maxIdentityBytes)}.`
+    assert.include(document.replaceAll("\n", " "), limits)
+  })
+
+  it("shows an extent record byte for byte", async () => {
+    const record = await Effect.runPromise(
+      Effect.gen(function* () {
+        const extents = yield* ExtentFile.open("/object")
+        yield* extents.pin({ identity: "v1", length: 8192 }, "the object")
+        yield* extents.createExtent(4096, new TextEncoder().encode("abc"))
+        yield* extents.close
+        const file = yield* (yield* Io).open("/object.extents", { readonly: true })
+        const bytes = new Uint8Array(yield* file.size)
+        yield* file.readAt(0, bytes)
+        return bytes
+      }).pipe(Effect.scoped, Effect.provide(IoMemory.layer))
+    )
+    assert.strictEqual(hexdumpShown("extent-record"), hexdump(record))
+    assert.match(document, new RegExp(`The record has ${record.length}\\s+bytes\\.`))
+  })
+
   it("tells the version of every part", () => {
     const versions = new Map(rowsBelow("## Versions").map(([part, version]) => [part, Number(version)]))
     assert.deepStrictEqual(
@@ -260,7 +340,8 @@ describe("FORMAT.md", () => {
       new Map([
         ["offmap image", offmapVersion],
         ["block sums", blockSumsVersion],
-        ["control record", controlVersion]
+        ["control record", controlVersion],
+        ["extent record", extentRecordVersion]
       ])
     )
   })
