@@ -38,12 +38,13 @@ export class PageSlots {
   private readonly departed: PageTable
   private readonly departedLimit: number
   private departedNext = 0
+  private lastEvicted = -1
 
-  /** `slots` is a power of two. */
+  /** Any number from 1 to 2^28. */
   constructor(slots: number) {
     this.slots = slots
     // Two cursors that move together each need a page: a queue of one would make them miss in turns.
-    this.arrivalsLimit = slots < 4 ? 1 : Math.max(2, slots * arrivalsShare)
+    this.arrivalsLimit = slots < 4 ? 1 : Math.max(2, Math.floor(slots * arrivalsShare))
     this.departedLimit = Math.max(1, slots - this.arrivalsLimit)
     this.table = new PageTable(slots)
     this.departed = new PageTable(this.departedLimit)
@@ -58,6 +59,11 @@ export class PageSlots {
   /** How many pages are in. */
   get size(): number {
     return this.slots - this.counts[free]
+  }
+
+  /** The page that lost its slot to the one that was inserted last; -1 where none did. */
+  get evicted(): number {
+    return this.lastEvicted
   }
 
   /** The slot of `page`, which counts as used; -1 when it is absent. */
@@ -77,6 +83,7 @@ export class PageSlots {
     const remembered = this.departed.find(page)
     if (remembered !== -1) this.departed.empty(remembered)
     const target = remembered === -1 ? arrivals : kept
+    this.lastEvicted = -1
     if (this.counts[free] === 0) this.makeRoom(target)
     const slot = this.eldest(free)
     this.table.put(slot, page)
@@ -92,18 +99,33 @@ export class PageSlots {
     if (slot !== -1) this.release(slot)
   }
 
+  /** As many slots more as are wanted, with the same pages in the same order; these have new slots. */
+  grown(slots: number): PageSlots {
+    const grown = new PageSlots(slots)
+    for (const ring of [kept, arrivals]) {
+      for (let slot = this.eldest(ring); slot < this.slots; slot = this.younger[slot]) {
+        const place = grown.eldest(free)
+        grown.table.put(place, this.table.at(slot))
+        grown.used[place] = this.used[slot]
+        grown.move(place, ring)
+      }
+    }
+    return grown
+  }
+
   /** Evicts a page, so that another can join `target`. */
   private makeRoom(target: number): void {
     const { counts } = this
     const full = target === arrivals && counts[arrivals] === this.arrivalsLimit
     if (full || counts[kept] === 0) this.depart(this.eldest(arrivals))
-    else this.release(this.unused())
+    else this.lastEvicted = this.release(this.unused())
   }
 
   private depart(slot: number): void {
     const { departed, departedNext } = this
     departed.empty(departedNext)
-    departed.put(departedNext, this.release(slot))
+    this.lastEvicted = this.release(slot)
+    departed.put(departedNext, this.lastEvicted)
     this.departedNext = departedNext + 1 === this.departedLimit ? 0 : departedNext + 1
   }
 

@@ -38,6 +38,11 @@ export class PageTable {
     }
   }
 
+  /** The page that `place` holds, or -1. */
+  at(place: number): number {
+    return this.pages[place]
+  }
+
   /** Lets `place`, which must be empty, hold `page`, which must be absent. */
   put(place: number, page: number): void {
     const { mask, table } = this

@@ -1,0 +1,52 @@
+/**
+ * How much a store may keep: which chunks have a place in it, and which one makes room for another.
+ *
+ * A chunk that is being stored has a place already. One whose storing failed keeps its place, since nobody
+ * knows what is there: it is deleted like any other when its turn comes. What was chosen for
+ * deletion is remembered until it is deleted, and as long as it isn't, nothing else is stored: the budget
+ * holds also for a store that can't delete.
+ */
+import * as Semaphore from "effect/Semaphore"
+import { PageSlots } from "../file/pageSlots.ts"
+
+/** So that a large budget takes no memory before it is used. */
+const firstCapacity = 64
+/** What is kept in mind, some 60 bytes a chunk, must stay within what an array can hold. */
+const mostChunks = 2 ** 26
+
+export class SparseBudget {
+  /** One at a time makes room and stores, so that nothing is chosen while it is being stored. */
+  readonly turn = Semaphore.makeUnsafe(1)
+  /** Extents to delete: their lengths, by where they start. */
+  readonly doomed = new Map<number, number>()
+  private readonly limit: number
+  private capacity: number
+  private slots: PageSlots
+
+  /** At least a chunk. */
+  constructor(chunks: number) {
+    this.limit = Math.min(chunks, mostChunks)
+    this.capacity = Math.min(this.limit, firstCapacity)
+    this.slots = new PageSlots(this.capacity)
+  }
+
+  /** Whether a chunk has a place. It counts as used. */
+  use(index: number): boolean {
+    return this.slots.find(index) !== -1
+  }
+
+  /** Gives a place to a chunk that has none. Gives the chunk that lost its own for it, or -1. */
+  enter(index: number): number {
+    if (this.slots.size === this.capacity && this.capacity < this.limit) {
+      this.capacity = Math.min(this.limit, 2 * this.capacity)
+      this.slots = this.slots.grown(this.capacity)
+    }
+    this.slots.insert(index)
+    return this.slots.evicted
+  }
+
+  /** Takes back the place of a chunk. */
+  leave(index: number): void {
+    this.slots.remove(index)
+  }
+}

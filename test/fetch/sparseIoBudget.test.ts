@@ -1,0 +1,187 @@
+/**
+ * A store that may keep so many bytes: what makes room, and that nothing wrong is read meanwhile.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { describe, expect, it } from "vitest"
+import { bytesAt, run, start } from "../file/pageDevices.ts"
+import { collect, instanceOf, TestSource, TestStore } from "./sparseIoDoubles.ts"
+
+const length = 1000
+
+describe("a budget", () => {
+  it.each([16, 40, 64, 160, 2000])("of %d bytes is kept, whatever is read", (budgetBytes) =>
+    run(
+      Effect.gen(function* () {
+        for (const answers of [false, true]) {
+          const source = new TestSource({ length, streams: true })
+          const store = new TestStore({ answers })
+          let most = 0
+          store.wait = () => Effect.sync(() => void (most = Math.max(most, store.bytes)))
+          const { service: io } = yield* instanceOf(source, store, { budgetBytes })
+          expect(yield* collect(io.stream())).toEqual(bytesAt(0, length))
+          const buffer = new Uint8Array(100)
+          for (let i = 0; i < 60; i++) {
+            const offset = (i * 7919) % 900
+            yield* io.read(offset, buffer)
+            expect(buffer).toEqual(bytesAt(offset, 100))
+          }
+          expect(Math.max(most, store.bytes)).toBeLessThanOrEqual(budgetBytes)
+          const covered = (yield* io.coverage()).reduce((sum, extent) => sum + extent.length, 0)
+          expect(covered).toBe(store.bytes)
+          expect(io.stats().evictedBytes > 0).toBe(budgetBytes < length)
+        }
+      }).pipe(Effect.scoped)
+    )()
+  )
+
+  it(
+    "keeps what is used again, and lets a scan go by",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length: 100_000 })
+        const { service: io } = yield* instanceOf(source, new TestStore(), { budgetBytes: 1600 })
+        const hot = Effect.forEach(Array.from({ length: 50 }), (_, i) => io.readChunk(i * 16))
+        for (let round = 0; round < 3; round++) yield* hot
+        yield* collect(io.stream(50_000, 20_000))
+        source.takeCalls()
+        yield* hot
+        expect(source.calls).toEqual([])
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "counts what the store has when it is opened",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore()
+        yield* Effect.scoped(
+          Effect.flatMap(instanceOf(source, store), ({ service }) =>
+            service.prefetch({ offset: 0, length: 800 })
+          )
+        )
+        store.kept.set(900, bytesAt(900, 10)) // of another chunk size
+        const { service: io } = yield* instanceOf(source, store, { budgetBytes: 170 })
+        expect(store.bytes).toBe(160)
+        expect((yield* io.coverage()).reduce((sum, extent) => sum + extent.length, 0)).toBe(160)
+        for (let offset = 0; offset < length; offset += 16) {
+          const bytes = yield* io.readChunk(offset)
+          expect(bytes).toEqual(bytesAt(offset, bytes.length))
+          expect(store.bytes).toBeLessThanOrEqual(170)
+        }
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "is kept by a store that can't delete: it is given nothing more until it can",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore()
+        const { service: io } = yield* instanceOf(source, store, { budgetBytes: 64 })
+        store.failing.add("delete")
+        expect(yield* collect(io.stream())).toEqual(bytesAt(0, length))
+        expect(store.bytes).toBe(64)
+        expect(io.stats().storeFailures).toBeGreaterThan(10)
+        store.failing.clear()
+        yield* io.readChunk(500)
+        source.takeCalls()
+        yield* io.readChunk(500)
+        expect(source.calls).toEqual([])
+        expect(store.bytes).toBeLessThanOrEqual(64)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "never gives up what is being stored, with as many requests as there may be",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore()
+        const storing = new Set<number>()
+        store.wait = (operation, offset) =>
+          Effect.gen(function* () {
+            if (operation === "delete") expect(storing.has(offset)).toBe(false)
+            if (operation !== "create") return
+            storing.add(offset)
+            yield* Effect.sleep(1)
+            storing.delete(offset)
+          })
+        const { service: io } = yield* instanceOf(source, store, {
+          budgetBytes: 32,
+          concurrency: 8,
+          requestBytes: 16
+        })
+        const readers = yield* Effect.forEach(Array.from({ length: 40 }), (_, i) =>
+          start(io.readChunk((i * 37 * 16) % 900))
+        )
+        for (const [i, reader] of readers.entries()) {
+          const offset = (i * 37 * 16) % 900
+          expect(yield* Fiber.join(reader)).toEqual(bytesAt(offset - (offset % 16), 16))
+        }
+        expect(store.bytes).toBeLessThanOrEqual(32)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "does not serve what was deleted while it was read",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore({ answers: false })
+        const { service: io } = yield* instanceOf(source, store, { budgetBytes: 16 })
+        yield* io.readChunk(0)
+        const gate = yield* Deferred.make<void>()
+        // A store that gives zeros for what is deleted while it reads.
+        const readExtent = store.readExtent
+        Object.assign(store, {
+          readExtent: (offset: number) =>
+            Effect.andThen(
+              Deferred.await(gate),
+              Effect.map(readExtent(offset), (bytes) => (bytes.length > 0 ? bytes : new Uint8Array(16)))
+            )
+        })
+        const reader = yield* start(io.readChunk(0))
+        yield* Effect.sleep(1)
+        yield* io.readChunk(100)
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(reader)).toEqual(bytesAt(0, 16))
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "is kept by what was interrupted while it was stored",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore()
+        const { isIdle, service: io } = yield* instanceOf(source, store, { budgetBytes: 48 })
+        const { createExtent } = store
+        // It is stored, and the answer never comes.
+        let isStuck = true
+        Object.assign(store, {
+          createExtent: (offset: number, bytes: Uint8Array) =>
+            Effect.andThen(createExtent(offset, bytes), isStuck ? Effect.never : Effect.void)
+        })
+        for (let chunk = 0; chunk < 10; chunk++) {
+          const reader = yield* start(io.readChunk(chunk * 16))
+          yield* Effect.sleep(1)
+          yield* Fiber.interrupt(reader)
+          expect(store.bytes).toBeLessThanOrEqual(48)
+        }
+        isStuck = false
+        expect(yield* collect(io.stream())).toEqual(bytesAt(0, length))
+        expect(store.bytes).toBeLessThanOrEqual(48)
+        yield* Effect.yieldNow
+        expect(isIdle()).toBe(true)
+      }).pipe(Effect.scoped)
+    )
+  )
+})
