@@ -50,7 +50,9 @@ export const planRuns = ({ only, peers, quick }: PlanOptions): ReadonlyArray<Run
     { name: "pages-offmap", job: "offmapUnmapped" },
     { name: "pages-policies", job: "pagePolicies" },
     { name: "offloaded-write", job: "offloadedWrite", input: memory },
-    { name: "offloaded-read", job: "offloadedRead", input: memory }
+    { name: "offloaded-read", job: "offloadedRead", input: memory },
+    { name: "sparse-read", job: "sparseIoRead" },
+    { name: "sparse-fetch", job: "sparseIoFetch" }
   )
   if (peers) {
     const [few, many] = quick ? [100_000, 200_000] : [1_000_000, 10_000_000]
@@ -83,5 +85,8 @@ export const runNames = [
   "offloaded",
   "offloaded-write",
   "offloaded-read",
+  "sparse",
+  "sparse-read",
+  "sparse-fetch",
   "peers"
 ] as const

@@ -12,6 +12,8 @@ import { pagePoliciesCase } from "./pagePolicies.ts"
 import { peersCase } from "./peers.ts"
 import { readCase } from "./read.ts"
 import { sizeCase } from "./size.ts"
+import { sparseIoFetchCase } from "./sparseIoFetch.ts"
+import { sparseIoReadCase } from "./sparseIoRead.ts"
 import { storeAppendCase } from "./storeAppend.ts"
 import { storeCollectCase } from "./storeCollect.ts"
 import { storeCollectBusyCase } from "./storeCollectBusy.ts"
@@ -36,6 +38,8 @@ export const jobs = {
   peers: peersCase,
   read: readCase,
   size: sizeCase,
+  sparseIoFetch: sparseIoFetchCase,
+  sparseIoRead: sparseIoReadCase,
   storeAppend: storeAppendCase,
   storeCollect: storeCollectCase,
   storeCollectBusy: storeCollectBusyCase,

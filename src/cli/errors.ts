@@ -90,6 +90,16 @@ export class StoreDamaged extends Data.TaggedError("StoreDamaged")<{
   }
 }
 
+/** Ranges were asked for, none of which has a byte of the object. */
+export class NothingInRange extends Data.TaggedError("NothingInRange")<{
+  readonly source: string
+  readonly length: number
+}> {
+  override get message(): string {
+    return `${this.source} has ${this.length} bytes, and the ranges asked for lie beyond them`
+  }
+}
+
 /** A flag was given with a store that only sparse files have a use for. */
 export class NotForStores extends Data.TaggedError("NotForStores")<{
   readonly path: string

@@ -1,5 +1,5 @@
 /**
- * `lacuna inspect`: what a sparse file or a store holds, in figures and in a picture.
+ * `lacuna inspect`: what a sparse file, a store or a fetched file holds, in figures and in a picture.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -7,6 +7,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Io } from "../io/Io.ts"
+import { inspectExtents, isExtentFile } from "./extentInspection.ts"
 import { table } from "./figures.ts"
 import { isDirectory, mustBeFree } from "./filePlaces.ts"
 import { jsonFlag, pathArgument, pathFlag } from "./flags.ts"
@@ -18,7 +19,9 @@ import { inspectStore } from "./storeInspection.ts"
 export const inspect = Command.make(
   "inspect",
   {
-    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file, or the directory of a store")),
+    path: pathArgument("PATH").pipe(
+      Argument.withDescription("the sparse file, the directory of a store, or the file of a fetch")
+    ),
     json: jsonFlag,
     html: pathFlag("html").pipe(
       Flag.withMetavar("FILE"),
@@ -28,10 +31,15 @@ export const inspect = Command.make(
   },
   (input) => Effect.scoped(run(input))
 ).pipe(
-  Command.withDescription("Show what a sparse file or a store holds, and where in virtual space it lies."),
-  Command.withShortDescription("show figures and a picture of a sparse file or a store"),
+  Command.withDescription("Show what a sparse file, a store or a fetched file holds, and where it lies."),
+  Command.withShortDescription("show figures and a picture of what a file or a store holds"),
   Command.withExamples([{ command: "lacuna inspect events.sparse" }])
 )
+
+const inspectAny = Effect.fnUntraced(function* (path: string, width: number) {
+  if (yield* isDirectory(path)) return yield* inspectStore(path, width)
+  return (yield* isExtentFile(path)) ? yield* inspectExtents(path, width) : yield* inspectSparse(path, width)
+})
 
 const run = Effect.fnUntraced(function* (input: {
   readonly path: string
@@ -41,9 +49,7 @@ const run = Effect.fnUntraced(function* (input: {
   const { html, json, path } = input
   if (Option.isSome(html)) yield* mustBeFree(html.value)
   const width = Math.min(160, process.stdout.columns ?? 80)
-  const inspection = yield* (yield* isDirectory(path))
-    ? inspectStore(path, width)
-    : inspectSparse(path, width)
+  const inspection = yield* inspectAny(path, width)
   if (Option.isSome(html)) {
     const io = yield* Io
     const file = yield* io.create(html.value, { overwrite: false })

@@ -16,6 +16,7 @@ import { compact } from "./compact.ts"
 import { demo } from "./demo.ts"
 import { doctor } from "./doctor.ts"
 import { expand } from "./expand.ts"
+import { fetch } from "./fetch.ts"
 import { inspect } from "./inspect.ts"
 import { read } from "./read.ts"
 import { store } from "./store.ts"
@@ -23,7 +24,7 @@ import { verify } from "./verify.ts"
 
 const lacuna = Command.make("lacuna").pipe(
   Command.withDescription("Garbage-collect an append-only file without changing a single offset."),
-  Command.withSubcommands([compact, expand, read, verify, inspect, store, doctor, demo])
+  Command.withSubcommands([compact, expand, read, verify, inspect, fetch, store, doctor, demo])
 )
 
 const usage = CliOutput.defaultFormatter({ colors: false })

@@ -1,5 +1,5 @@
 /**
- * `lacuna read`: the bytes at a virtual offset, to standard output.
+ * `lacuna read`: the bytes at a virtual offset, or at one of an object behind a URL, to standard output.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,36 +8,82 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { ReadOutOfBounds } from "../bytes/errors.ts"
 import { isDirectory } from "./filePlaces.ts"
-import { bytesFlag, pathArgument } from "./flags.ts"
+import { bytesFlag, directoryFlag, pathArgument } from "./flags.ts"
 import { write } from "./output.ts"
 import { pieceBytes, sparseRuns, storeRuns } from "./readableRuns.ts"
+import { defaultCacheDirectory, type Headers, headersFlag, isUrl } from "./remoteInput.ts"
+import { remoteRuns } from "./remoteRuns.ts"
 
 export const read = Command.make(
   "read",
   {
-    path: pathArgument("PATH").pipe(Argument.withDescription("the sparse file, or the directory of a store")),
+    path: pathArgument("PATH").pipe(
+      Argument.withDescription(
+        "the sparse file, the directory of a store, or a URL, which may be that of a sparse file"
+      )
+    ),
     offset: bytesFlag("offset").pipe(
       Flag.withDescription("the offset that the bytes had in the source, or got in the store")
     ),
     length: bytesFlag("length").pipe(
       Flag.optional,
       Flag.withDescription("how many bytes; without it, up to the end of what was kept there")
-    )
+    ),
+    cache: directoryFlag("cache").pipe(
+      Flag.withMetavar("DIR"),
+      Flag.optional,
+      Flag.withDescription(
+        "with a URL: where to keep what was read (default: lacuna in the user's cache directory)"
+      )
+    ),
+    map: Flag.String("map").pipe(
+      Flag.withMetavar("URL"),
+      Flag.optional,
+      Flag.withDescription(
+        "with a URL: that of the sparse file's map (default: the same with .map behind it, if it is there)"
+      )
+    ),
+    plain: Flag.Boolean("plain").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("with a URL: read the object as it is, even if a map lies beside it")
+    ),
+    headers: headersFlag
   },
   (input) => Effect.scoped(run(input))
 ).pipe(
-  Command.withDescription("Write the bytes at an offset of the source, or of a store, to standard output."),
+  Command.withDescription(
+    "Write the bytes at an offset of the source, of a store, or of an object behind a URL to standard output."
+  ),
   Command.withShortDescription("read bytes at an old offset"),
-  Command.withExamples([{ command: "lacuna read events.sparse --offset 1048576 --length 512" }])
+  Command.withExamples([
+    { command: "lacuna read events.sparse --offset 1048576 --length 512" },
+    { command: "lacuna read https://host/events.sparse --offset 1048576 --length 512" }
+  ])
 )
+
+const localRuns = Effect.fnUntraced(function* (path: string) {
+  return yield* (yield* isDirectory(path)) ? storeRuns(path) : sparseRuns(path)
+})
 
 const run = Effect.fnUntraced(function* (input: {
   readonly path: string
   readonly offset: number
   readonly length: Option.Option<number>
+  readonly cache: Option.Option<string>
+  readonly map: Option.Option<string>
+  readonly plain: boolean
+  readonly headers: Headers
 }) {
   const { offset, path } = input
-  const runs = yield* (yield* isDirectory(path)) ? storeRuns(path) : sparseRuns(path)
+  const runs = yield* isUrl(path)
+    ? remoteRuns({
+        url: path,
+        headers: input.headers,
+        cache: Option.getOrElse(input.cache, defaultCacheDirectory),
+        map: Option.getOrUndefined(input.map),
+        plain: input.plain
+      })
+    : localRuns(path)
   // The end is known before the first byte is out: an error never follows half a result.
   const length = Option.getOrElse(input.length, () => 0)
   const wanted = Option.map(input.length, (length) => offset + length)

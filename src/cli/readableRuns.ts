@@ -2,26 +2,21 @@
  * The runs of bytes that a sparse file or a store can give: where they end, and what they hold.
  */
 import * as Effect from "effect/Effect"
-import type { Closed, Corrupt } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import type { Offmap } from "../file/Offmap.ts"
-import type { SparseReadError } from "../file/SparseFileReader.ts"
 import { attempt } from "../io/attempt.ts"
-import type { StoreReadError } from "../store/storeService.ts"
 import { openSparse } from "./sparseInput.ts"
 import { openStore } from "./storeInput.ts"
 
 /** What is read at once, at most. */
 export const pieceBytes = 1 << 18
 
+/** What goes wrong is told to whoever called the program, whatever it is. */
 export interface ReadableRuns {
   /** Where the run that covers `offset` ends, `limit` at most; `offset` where there is none. */
-  readonly endOf: (offset: number, limit: number) => Effect.Effect<number, Closed | Corrupt>
+  readonly endOf: (offset: number, limit: number) => Effect.Effect<number, unknown>
   /** The `length` bytes at `offset`, or what is there instead, as an error. */
-  readonly read: (
-    offset: number,
-    length: number
-  ) => Effect.Effect<Uint8Array, SparseReadError | StoreReadError>
+  readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, unknown>
 }
 
 export const sparseRuns = (path: string) =>
