@@ -2,13 +2,13 @@
 /**
  * Reads zip archives of any size in a mebibyte of memory.
  *
- *     node examples/zip/zip.js list ARCHIVE
- *     node examples/zip/zip.js extract ARCHIVE MEMBER [--out FILE]
+ *     node examples/zip/zip.js list ARCHIVE|URL
+ *     node examples/zip/zip.js extract ARCHIVE|URL MEMBER [--out FILE]
  *     node examples/zip/zip.js demo [--size BYTES] [--zip64] [--out FILE]
  *
  * A zip archive is read from its end: the last record tells where the directory is, the directory
  * where a member is. All of that are small numbers at odd places of a large file, which is what a
- * PageCache is for. How they are read is in zipArchive.js and zipMember.js; this file is the command line.
+ * PageCache is for. Behind a URL, a SparseIo fetches the chunks around them, each once. How they are read is in zipArchive.js and zipMember.js; this file is the command line.
  */
 import fs from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,15 +16,15 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Io, IoNode } from "lacuna"
-import { findMember, members, openArchive } from "./zipArchive.js"
+import { ByteSource, ExtentFile, Io, IoNode, SparseIo } from "lacuna"
+import { findMember, members, openArchive, openArchiveIn } from "./zipArchive.js"
 import { printable } from "./zipErrors.js"
 import { extract } from "./zipMember.js"
 import { deflated, stored } from "./zipRecords.js"
 import { makeArchive } from "./zipWriter.js"
 
 const usage =
-  "usage: node zip.js list ARCHIVE | extract ARCHIVE MEMBER [--out FILE] | demo [--size BYTES] [--zip64] [--out FILE]"
+  "usage: node zip.js list ARCHIVE|URL | extract ARCHIVE|URL MEMBER [--out FILE] | demo [--size BYTES] [--zip64] [--out FILE]"
 const defaultSize = 5 * 2 ** 30
 
 const count = (/** @type {number} */ value) => value.toLocaleString("en-US")
@@ -35,8 +35,27 @@ const open = Effect.fnUntraced(function* (/** @type {string} */ path) {
   return yield* io.open(path, { readonly: true })
 })
 
-const list = Effect.fnUntraced(function* (/** @type {string} */ path) {
-  const archive = yield* openArchive(yield* open(path))
+/** What is fetched at a time of an archive behind a URL. */
+const chunkSize = 65_536
+
+/** Fetched to a file that is removed at the end: a program that comes back would keep it. */
+const openUrl = Effect.fnUntraced(function* (/** @type {string} */ url) {
+  const work = yield* Effect.acquireRelease(
+    Effect.sync(() => fs.mkdtempSync(join(tmpdir(), "lacuna-zip-"))),
+    (directory) => Effect.sync(() => fs.rmSync(directory, { recursive: true, force: true }))
+  )
+  const source = yield* ByteSource.fromHttp(url)
+  const store = yield* ExtentFile.open(join(work, "archive"))
+  return yield* openArchiveIn(yield* SparseIo.make({ source, store, chunkSize }), url)
+})
+
+const openAny = Effect.fnUntraced(function* (/** @type {string} */ place) {
+  if (/^https?:\/\//.test(place)) return yield* openUrl(place)
+  return yield* openArchive(yield* open(place))
+})
+
+const list = Effect.fnUntraced(function* (/** @type {string} */ place) {
+  const archive = yield* openAny(place)
   const methods = new Map([
     [stored, "stored"],
     [deflated, "deflated"]
@@ -51,8 +70,8 @@ const list = Effect.fnUntraced(function* (/** @type {string} */ path) {
 })
 
 const extractTo = Effect.fnUntraced(
-  function* (/** @type {string} */ path, /** @type {string} */ name, /** @type {string | undefined} */ out) {
-    const archive = yield* openArchive(yield* open(path))
+  function* (/** @type {string} */ place, /** @type {string} */ name, /** @type {string | undefined} */ out) {
+    const archive = yield* openAny(place)
     const member = yield* findMember(archive, name)
     if (out === undefined) return yield* extract(archive, member, process.stdout)
     const io = yield* Io

@@ -51,11 +51,30 @@ const cacheOptions = { pageSize: 4096, cacheSize: 256, readAhead: 15 }
 
 /** Opens the archive in `file`. */
 export const openArchive = Effect.fnUntraced(function* (/** @type {import("lacuna").IoFile} */ file) {
-  const { path } = file
-  const size = yield* file.size
-  const cache = yield* PageCache.overFile(file, cacheOptions)
-  const { base, directory } = yield* findDirectory({ path, size, cache })
-  return /** @type {Archive} */ ({ path, size, cache, directory, base })
+  return yield* openCached({
+    path: file.path,
+    size: yield* file.size,
+    cache: yield* PageCache.overFile(file, cacheOptions)
+  })
+})
+
+/**
+ * Opens the archive behind a source, which errors call `path`.
+ * @template E
+ * @param {import("lacuna").ByteSource<E>} source
+ * @param {string} path
+ */
+export const openArchiveIn = Effect.fnUntraced(function* (source, path) {
+  return yield* openCached({
+    path,
+    size: yield* source.length,
+    cache: yield* PageCache.overSource(source, { ...cacheOptions, path })
+  })
+})
+
+const openCached = Effect.fnUntraced(function* (/** @type {Unopened} */ unopened) {
+  const { base, directory } = yield* findDirectory(unopened)
+  return /** @type {Archive} */ ({ ...unopened, directory, base })
 })
 
 /**

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { beforeAll, describe, expect, it } from "vitest"
 import { build, run, succeeds, temporaryDirectory } from "../cli/lacuna.ts"
+import { startSendServer } from "../fetch/sendServer.ts"
 
 const directory = temporaryDirectory()
 const script = fileURLToPath(new URL("../../examples/zip/zip.js", import.meta.url))
@@ -52,6 +53,33 @@ beforeAll(async () => {
 }, 240_000)
 
 describe("the zip example", () => {
+  it("lists an archive behind a URL by the chunks that its directory lies in, and no byte more", async () => {
+    const server = await startSendServer(directory)
+    try {
+      const listed = await succeeds(zip("list", `${server.url}${large}`))
+      expect(listed.text).toBe((await succeeds(zip("list", large))).text)
+      const archive = fs.readFileSync(join(directory, large))
+      const directoryStart = archive.readUInt32LE(archive.length - 22 + 16)
+      const firstChunk = directoryStart - (directoryStart % 65_536)
+      // One byte more tells how long the archive is.
+      expect(await server.bytesSent()).toBe(archive.length - firstChunk + 1)
+      expect((await zip("list", `${server.url}none.zip`)).stderr).toMatch(/^zip: [^\n]*\(404\)\n$/)
+    } finally {
+      await server.close()
+    }
+  })
+
+  it("extracts a member of an archive behind a URL", async () => {
+    const server = await startSendServer(directory)
+    try {
+      const { stdout } = await succeeds(zip("extract", `${server.url}${wide}`, "README.txt"))
+      expect(stdout.toString()).toBe("What lies behind disk.img is at offsets beyond it.\n")
+      expect(await server.bytesSent()).toBeLessThan(fs.statSync(join(directory, wide)).size / 2)
+    } finally {
+      await server.close()
+    }
+  })
+
   it("lists an archive and extracts its last member with few calls, in one mebibyte", () => {
     expect(shown.large).toContain("cache      256 pages of 4,096 bytes")
     expect(numbersIn(lineOf(shown.large, "opened")).slice(1, 2)).toEqual([1])
