@@ -20,16 +20,19 @@ export const readBuffer = (operation: string, length: number): Uint8Array<ArrayB
   }
 }
 
-export interface ReadBatch {
+export interface ReadRanges {
   readonly operation: string
   readonly offsets: ArrayLike<number>
   readonly lengths: ArrayLike<number>
+}
+
+export interface ReadBatch extends ReadRanges {
   /** Throws unless all of a range can be read. */
   readonly checkReadable: (offset: number, length: number) => void
 }
 
-/** Room for the results of a batch, all in one piece of memory. Throws what `checkReadable` does. */
-export const readBuffers = ({ checkReadable, lengths, offsets, operation }: ReadBatch): Array<Uint8Array> => {
+/** Throws `InvalidArgument` unless a batch is of ranges. Gives the bytes of all of them. */
+export const checkBatch = ({ lengths, offsets, operation }: ReadRanges): number => {
   if (offsets.length !== lengths.length) {
     const reason = `${offsets.length} offsets and ${lengths.length} lengths don't match`
     throw new InvalidArgument({ operation, reason })
@@ -39,6 +42,13 @@ export const readBuffers = ({ checkReadable, lengths, offsets, operation }: Read
     checkRange(operation, offsets[i], lengths[i])
     total += lengths[i]
   }
+  return total
+}
+
+/** Room for the results of a batch, all in one piece of memory. Throws what `checkReadable` does. */
+export const readBuffers = (batch: ReadBatch): Array<Uint8Array> => {
+  const { checkReadable, lengths, offsets, operation } = batch
+  const total = checkBatch(batch)
   if (total > trustedBytes) {
     for (let i = 0; i < offsets.length; i++) checkReadable(offsets[i], lengths[i])
   }

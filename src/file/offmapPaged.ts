@@ -179,8 +179,11 @@ export class OffmapPaged<E = never> extends OffmapSearch {
     this.checkOpen()
     const { frames } = this.fetching!
     this.page = -1
-    for (const [page, bytes] of waitedFor) {
-      if (!frames.has(page)) frames.put(page, page * pageBytes, bytes)
+    // To put one may take the frame of another. What was put is the youngest, so the second pass leaves all of them.
+    for (let pass = 0; pass < 3; pass++) {
+      for (const [page, bytes] of waitedFor) {
+        if (!frames.has(page)) frames.put(page, page * pageBytes, bytes)
+      }
     }
   }
 

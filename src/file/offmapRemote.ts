@@ -12,6 +12,7 @@ import { decodeOffmapHeader, offmapHeaderBytes, offmapLayout, pageBytes } from "
 import type { OffmapHeader } from "../format/offmapImage.ts"
 import { attempt, thrown } from "../io/attempt.ts"
 import { type CellSource, OffmapPaged, PageAway } from "./offmapPaged.ts"
+import type { FetchedBytes } from "./pageSource.ts"
 import { readRemote, readRemoteGrowing, type RemoteFile } from "./remoteFile.ts"
 
 /** More pages than any lookup goes through that isn't a walk, and few enough to stay in the frames. */
@@ -76,10 +77,14 @@ export class OffmapRemote<E> {
     if (waitedFor.has(page) || waitedFor.size >= maxWaits) {
       return Effect.die(new Error(`a lookup that never ends waits for page ${page} of an offmap`))
     }
-    return this.map.load(span, ({ bytes, position }) => {
+    const take = ({ bytes, position }: FetchedBytes): void => {
       const at = page * pageBytes - position
       waitedFor.set(page, bytes.slice(at, at + pageBytes))
-    })
+    }
+    return Effect.catchTag(this.map.load(span, take), "Corrupt", () =>
+      // The damage may be in another page of those that came together.
+      this.map.load({ wanted: span.wanted, last: span.wanted }, take)
+    )
   }
 }
 

@@ -44,6 +44,12 @@ export interface CellRange {
   readonly end: number
 }
 
+/** From a cell to the end of its page. */
+export const pageOfCells = (begin: number, cells: number): CellRange => ({
+  begin,
+  end: Math.min(cells, (Math.floor(begin / cellsPerPage) + 1) * cellsPerPage)
+})
+
 /** As `nextCovered`, within cells of which the first is the last that begins at or before `virtual`, or lies behind it. */
 export const nextCoveredIn = (
   search: OffmapSearch,

@@ -67,8 +67,20 @@ export const readRemoteGrowing = <E>(
       yield* readRemote(file, { name, offset: offset + done, buffer: bytes.subarray(done) })
       done = bytes.length
       if (done === length) return bytes
-      const grown = new Uint8Array(Math.min(length, 2 * done))
+      const grown = roomFor(Math.min(length, 2 * done))
+      if (grown === undefined) {
+        const reason = `${length} bytes from here on are more than fit into memory`
+        return yield* new SourceFailed({ source: name, offset, reason })
+      }
       grown.set(bytes)
       bytes = grown
     }
   })
+
+const roomFor = (length: number): Uint8Array<ArrayBuffer> | undefined => {
+  try {
+    return new Uint8Array(length)
+  } catch {
+    return undefined
+  }
+}

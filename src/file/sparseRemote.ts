@@ -10,20 +10,25 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Corrupt, InvalidSparseRead, ReadOutOfBounds } from "../bytes/errors.ts"
+import { ReadOutOfBounds } from "../bytes/errors.ts"
 import type { InvalidArgument, SourceFailed } from "../bytes/errors.ts"
 import type { Binding, Extent } from "../bytes/extent.ts"
 import type { PhysicalOffset, VirtualOffset } from "../bytes/offset.ts"
-import { checkOffset, checkRange } from "../bytes/offset.ts"
-import { readBuffers, runBuffer, type RunRange } from "../bytes/readBuffer.ts"
-import { cellsPerPage } from "../format/offmapCell.ts"
+import { checkRange } from "../bytes/offset.ts"
+import { checkBatch, readBuffers, runBuffer, type RunRange } from "../bytes/readBuffer.ts"
 import { attempt } from "../io/attempt.ts"
-import { bindingsIn, nextCoveredIn } from "./offmapWalks.ts"
+import { bindingsIn, pageOfCells } from "./offmapWalks.ts"
 import type { OffmapRemote } from "./offmapRemote.ts"
 import type { RemoteData } from "./remoteData.ts"
+import {
+  type RemoteLookupError,
+  type RemoteReadError,
+  RemoteRuns,
+  type RemoteRunsOptions,
+  type RunPart
+} from "./remoteRuns.ts"
 
-export type RemoteLookupError<E> = E | Corrupt | InvalidArgument | SourceFailed
-export type RemoteReadError<E> = RemoteLookupError<E> | InvalidSparseRead | ReadOutOfBounds
+export type { RemoteLookupError, RemoteReadError } from "./remoteRuns.ts"
 
 export interface SparseRemoteReader<out E> {
   /** What errors call the data. */
@@ -66,22 +71,6 @@ export interface SparseRemoteReader<out E> {
   readonly extents: () => Stream.Stream<Extent, RemoteLookupError<E>>
 }
 
-/** A piece of a run, back to back in the data. */
-interface Part {
-  readonly physical: number
-  /** How far behind the beginning of what is read. */
-  readonly at: number
-  readonly length: number
-}
-
-/** What of a range can be read without a break. */
-interface Run {
-  readonly parts: Array<Part>
-  readonly end: number
-}
-
-/** Bindings that one lookup follows before it is a new one, and has nothing to repeat. */
-const bindingsPerLookup = 64
 /** Reads of the data under way at once. */
 const readsAtOnce = 16
 
@@ -89,15 +78,13 @@ export class SparseRemote<E> implements SparseRemoteReader<E> {
   readonly mapBytes: number
   private readonly data: RemoteData<E>
   private readonly map: OffmapRemote<E | SourceFailed>
+  private readonly runs: RemoteRuns<E>
 
-  constructor(parts: {
-    readonly data: RemoteData<E>
-    readonly map: OffmapRemote<E | SourceFailed>
-    readonly mapBytes: number
-  }) {
-    this.data = parts.data
-    this.map = parts.map
-    this.mapBytes = parts.mapBytes
+  constructor(options: RemoteRunsOptions<E> & { readonly mapBytes: number }) {
+    this.data = options.data
+    this.map = options.map
+    this.mapBytes = options.mapBytes
+    this.runs = new RemoteRuns(options)
   }
 
   get path(): string {
@@ -121,10 +108,9 @@ export class SparseRemote<E> implements SparseRemoteReader<E> {
   }
 
   read(offset: number, buffer: Uint8Array): Effect.Effect<void, RemoteReadError<E>> {
-    return Effect.gen({ self: this }, function* () {
-      const { parts } = yield* this.wholeRun(offset, buffer.length)
-      yield* this.readParts(parts, buffer)
-    })
+    return Effect.flatMap(this.runs.whole(offset, buffer.length), ({ parts }) =>
+      this.readParts(parts, buffer)
+    )
   }
 
   readMany(
@@ -132,15 +118,17 @@ export class SparseRemote<E> implements SparseRemoteReader<E> {
     lengths: ArrayLike<number>
   ): Effect.Effect<Array<Uint8Array>, RemoteReadError<E>> {
     return Effect.gen({ self: this }, function* () {
-      const runs: Array<Run> = []
-      for (let i = 0; i < Math.min(offsets.length, lengths.length); i++) {
-        runs.push(yield* this.wholeRun(offsets[i], lengths[i]))
-      }
+      const batch = { operation: "readMany", offsets, lengths }
+      yield* attempt<void, InvalidArgument>(() => checkBatch(batch))
+      const atOnce = { concurrency: readsAtOnce }
+      const find = (offset: number, i: number) => this.runs.whole(offset, lengths[i])
+      const runs = yield* Effect.forEach(Array.from(offsets), find, atOnce)
+      // All of them are there: memory may be asked for.
       const buffers = yield* attempt<Array<Uint8Array>, InvalidArgument>(() =>
-        readBuffers({ operation: "readMany", offsets, lengths, checkReadable: () => undefined })
+        readBuffers({ ...batch, checkReadable: () => undefined })
       )
       yield* Effect.forEach(runs, ({ parts }, i) => this.readParts(parts, buffers[i]), {
-        concurrency: readsAtOnce,
+        ...atOnce,
         discard: true
       })
       return buffers
@@ -149,9 +137,7 @@ export class SparseRemote<E> implements SparseRemoteReader<E> {
 
   readRange(offset: number, range: RunRange): Effect.Effect<Uint8Array, RemoteReadError<E>> {
     return Effect.gen({ self: this }, function* () {
-      yield* attempt<void, InvalidArgument>(() => checkRange("readRange", offset, range.maxLength))
-      const run: Run =
-        range.maxLength === 0 ? { parts: [], end: offset } : yield* this.run(offset, range.maxLength)
+      const run = yield* this.runs.from(offset, range.maxLength)
       const buffer = yield* attempt<Uint8Array, InvalidArgument | ReadOutOfBounds>(() =>
         runBuffer({ ...range, path: this.path, offset, runEnd: () => run.end })
       )
@@ -175,26 +161,13 @@ export class SparseRemote<E> implements SparseRemoteReader<E> {
   }
 
   nextValidOffset(offset: number): Effect.Effect<number | undefined, RemoteLookupError<E>> {
-    return Effect.gen({ self: this }, function* () {
-      yield* attempt<void, InvalidArgument>(() => checkOffset("nextValidOffset", "offset", offset))
-      const { cells, first, last } = this.map.map
-      if (cells === 0 || offset > last) return undefined
-      // A page at a time: a walk over points may go through more pages than are ever here at once.
-      let begin = yield* this.map.ask((map) => map.cellOf(Math.max(offset, first)))
-      while (begin < cells) {
-        const range = { begin, end: pageEnd(begin, cells) }
-        const found = yield* this.map.ask((map) => nextCoveredIn(map, offset, range))
-        if (found !== undefined) return found
-        begin = range.end
-      }
-      return undefined
-    })
+    return this.runs.next(offset)
   }
 
   extents(): Stream.Stream<Extent, RemoteLookupError<E>> {
     const { cells } = this.map.map
     return Stream.paginate(0, (begin) => {
-      const range = { begin, end: pageEnd(begin, cells) }
+      const range = pageOfCells(begin, cells)
       const next = range.end < cells ? Option.some(range.end) : Option.none<number>()
       return Effect.map(
         this.map.ask((map) => bindingsIn(map, range)),
@@ -203,95 +176,14 @@ export class SparseRemote<E> implements SparseRemoteReader<E> {
     })
   }
 
-  private readParts(parts: ReadonlyArray<Part>, buffer: Uint8Array) {
+  private readParts(parts: ReadonlyArray<RunPart>, buffer: Uint8Array) {
     return Effect.forEach(
       parts,
       ({ at, length, physical }) => this.data.read(physical, buffer.subarray(at, at + length)),
       { concurrency: readsAtOnce, discard: true }
     )
   }
-
-  /** A run that must hold all of a range. */
-  private wholeRun(offset: number, length: number): Effect.Effect<Run, RemoteReadError<E>> {
-    return Effect.gen({ self: this }, function* () {
-      yield* attempt<void, InvalidArgument>(() => checkRange("read", offset, length))
-      if (length === 0) return { parts: [], end: offset }
-      const run = yield* this.run(offset, length)
-      if (run.end === offset + length) return run
-      return yield* new ReadOutOfBounds({ path: this.path, offset, length, end: run.end })
-    })
-  }
-
-  /** The run that begins at `offset`, as far as `atMost` bytes of it, which are some. */
-  private run(offset: number, atMost: number): Effect.Effect<Run, RemoteReadError<E>> {
-    return Effect.gen({ self: this }, function* () {
-      const run = { parts: new Array<Part>(), end: offset }
-      const limit = offset + atMost
-      while (run.end < limit) {
-        const bindings = yield* this.map.ask((map) => bindingsFrom(map, run.end, limit))
-        for (const binding of bindings) {
-          const fault = this.beyondData(binding)
-          if (fault !== undefined) return yield* fault
-          append(run, { binding, offset, limit })
-        }
-        if (bindings.length < bindingsPerLookup) break
-      }
-      return run.end === offset ? yield* this.notKept(offset) : run
-    })
-  }
-
-  private notKept(offset: number): Effect.Effect<never, RemoteReadError<E>> {
-    return Effect.gen({ self: this }, function* () {
-      const next = yield* this.nextValidOffset(offset)
-      const first = next === undefined ? undefined : yield* this.nextValidOffset(0)
-      const reason = next === undefined ? "after" : next === first ? "before" : "hole"
-      return yield* new InvalidSparseRead({ path: this.path, offset, reason })
-    })
-  }
-
-  private beyondData({ length, physical, virtual }: Binding): Corrupt | undefined {
-    if (physical + length <= this.dataLength) return undefined
-    const reason = `the binding of ${length} bytes at ${virtual} reaches beyond the data`
-    return new Corrupt({ path: this.map.name, offset: 0, reason })
-  }
 }
-
-/** Adds what lies within the limit of a binding that goes on where the run ends. */
-const append = (
-  run: { parts: Array<Part>; end: number },
-  { binding, limit, offset }: { readonly binding: Binding; readonly limit: number; readonly offset: number }
-): void => {
-  const into = run.end - binding.virtual
-  const physical = binding.physical + into
-  const length = Math.min(limit - run.end, binding.length - into)
-  const before = run.parts.at(-1)
-  if (before !== undefined && before.physical + before.length === physical) {
-    run.parts[run.parts.length - 1] = { ...before, length: before.length + length }
-  } else {
-    run.parts.push({ physical, at: run.end - offset, length })
-  }
-  run.end += length
-}
-
-/** The bindings that cover a range without a break, from its beginning on: some of them. */
-const bindingsFrom = (
-  map: { locate(virtual: number): Binding | undefined },
-  from: number,
-  limit: number
-): Array<Binding> => {
-  const bindings: Array<Binding> = []
-  for (let at = from; at < limit && bindings.length < bindingsPerLookup;) {
-    const binding = map.locate(at)
-    if (binding === undefined || binding.length === 0) break
-    bindings.push(binding)
-    at = binding.virtual + binding.length
-  }
-  return bindings
-}
-
-/** The cell behind the last one of a cell's page. */
-const pageEnd = (cell: number, cells: number): number =>
-  Math.min(cells, (Math.floor(cell / cellsPerPage) + 1) * cellsPerPage)
 
 const extentsOf = (bindings: ReadonlyArray<Binding>): Array<Extent> =>
   bindings.flatMap(({ length, virtual }) => (length > 0 ? [{ offset: virtual, length }] : []))

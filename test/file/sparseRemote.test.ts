@@ -6,6 +6,9 @@ import * as Stream from "effect/Stream"
 import { assert, describe, it } from "vitest"
 import { SourceFailed } from "../../src/bytes/errors.ts"
 import { OffmapRemote } from "../../src/file/offmapRemote.ts"
+import { bindingsIn } from "../../src/file/offmapWalks.ts"
+import { RemoteData } from "../../src/file/remoteData.ts"
+import { SparseRemote } from "../../src/file/sparseRemote.ts"
 import { type RemoteFile, SparseFile } from "../../src/file/SparseFile.ts"
 import { offmapHeaderBytes } from "../../src/format/offmapImage.ts"
 import { Io } from "../../src/io/Io.ts"
@@ -256,6 +259,65 @@ describe("a sparse file from afar", () => {
         yield* Fiber.interrupt(fibers[2])
         assert.strictEqual(map.interrupted(), 1)
         assert.strictEqual(yield* other.mapFind(300), 50)
+      })
+    )
+  )
+
+  it(
+    "looks many ranges up at once, and asks nothing of a batch that makes no sense",
+    inMemory(
+      Effect.gen(function* () {
+        const bindings = Array.from(manyBindings(20_000))
+        const image = imageOf(mapOf(bindings))
+        let [atOnce, most] = [0, 0]
+        const file: RemoteFile<never> = {
+          length: Effect.succeed(image.length),
+          readAt: (offset, buffer) =>
+            Effect.gen(function* () {
+              most = Math.max(most, ++atOnce)
+              yield* Effect.sleep("2 millis")
+              atOnce--
+              const part = image.subarray(offset, offset + buffer.length)
+              buffer.set(part)
+              return part.length
+            })
+        }
+        const map = yield* OffmapRemote.open(file, { name: "map", fileBytes: image.length })
+        const data = new RemoteData({ file, name: "data", length: 200_000, sums: undefined })
+        const reader = new SparseRemote({ data, map, mapBytes: image.length })
+        most = 0
+        const offsets = Array.from({ length: 30 }, (_, i) => 1000 + i * 600 * 50)
+        const found = yield* reader.readMany(offsets, new Array<number>(30).fill(9))
+        found.forEach((bytes, i) => {
+          assert.deepStrictEqual(bytes, image.slice(i * 600 * 9, i * 600 * 9 + 9))
+        })
+        assert.isAbove(most, 4)
+        most = 0
+        const refused = yield* failureOf(reader.readMany([1000, 5000], [9]))
+        assert.include(refused, { _tag: "InvalidArgument" })
+        assert.strictEqual(most, 0)
+      })
+    )
+  )
+
+  it(
+    "answers from a whole page that was fetched together with a damaged one",
+    inMemory(
+      Effect.gen(function* () {
+        const image = imageOf(mapOf(manyBindings(40_000))).slice()
+        // In the fourth page of the walk.
+        image[layoutOf(image).cells + 3 * 4096 + 9] ^= 1
+        const { file } = afar(image, "map")
+        const map = yield* OffmapRemote.open(file, { name: "map", fileBytes: image.length })
+        const walking = yield* Effect.forkChild(
+          map.ask((search) => bindingsIn(search, { begin: 0, end: 1000 }))
+        )
+        yield* Effect.yieldNow
+        const third = 1000 + 2.5 * 512 * 50
+        assert.strictEqual(yield* map.ask((search) => search.translate(third)), 2.5 * 512 * 9)
+        const fifth = 1000 + 4.5 * 512 * 50
+        assert.strictEqual(yield* map.ask((search) => search.translate(fifth)), 4.5 * 512 * 9)
+        assert.include(yield* failureOf(Fiber.join(walking)), { _tag: "Corrupt" })
       })
     )
   )
