@@ -213,8 +213,13 @@ export class SparseFlights<E> {
     // A flight that ends in its first steps would come here from within.
     if (this.isDispatching || this.isClosed) return
     this.isDispatching = true
-    while (this.queue.size > 0 && this.flights.size < this.options.concurrency) this.launch(this.nextRange())
-    this.isDispatching = false
+    try {
+      while (this.queue.size > 0 && this.flights.size < this.options.concurrency) {
+        this.launch(this.nextRange())
+      }
+    } finally {
+      this.isDispatching = false
+    }
   }
 
   /** The chunk that has queued longest, and its neighbours that queue: those behind it first. */
@@ -230,7 +235,7 @@ export class SparseFlights<E> {
   }
 
   private launch({ first, last }: ChunkRange): void {
-    const { context, fetch } = this.options
+    const { context, fetch, interrupted } = this.options
     const flight: ChunkFlight = { first, last, awaited: last - first + 1, isOver: false, fiber: undefined }
     for (let index = first; index <= last; index++) {
       this.queue.get(index)!.flight = flight
@@ -240,7 +245,7 @@ export class SparseFlights<E> {
     // In its first steps already others go on, who may be the last to leave it.
     const run = Effect.withFiber((fiber) => {
       flight.fiber = fiber
-      return fetch(flight)
+      return this.isClosed ? Effect.fail(interrupted(flight)) : fetch(flight)
     })
     Effect.runForkWith(context)(
       Effect.exit(Effect.onExit(run, (exit) => Effect.sync(() => this.land(flight, exit))))

@@ -73,12 +73,16 @@ export interface SparseIoService<out E> extends ByteSource<E | SparseIoError> {
   readonly readAt: (offset: number, buffer: Uint8Array) => Effect.Effect<number, E | SparseIoError>
   /**
    * The bytes from `from` (default 0) to the end, or `length` of them, in pieces of up to a chunk: fetched some megabytes
-   * ahead of whoever takes them, and no further.
+   * ahead of whoever takes them, and no further. Pieces are not to be written to.
    */
   readonly stream: (from?: number, length?: number) => Stream.Stream<Uint8Array, E | SparseIoError>
   /** The ranges that the store holds, ascending; none touches another. */
   readonly coverage: () => Effect.Effect<ReadonlyArray<Extent>>
-  /** Fetches what is missing of a range, in long requests; done when all of it is in the store. */
+  /**
+   * Fetches what is missing of a range, in long requests; done when all of it is in the store, and fails where the
+   * store does not take it, whatever `onStoreFailure` says. Of what lies beyond the end, or exceeds the budget,
+   * nothing is left.
+   */
   readonly prefetch: (range: Extent) => Effect.Effect<void, E | SparseIoError>
   /** A new cursor, at 0. */
   readonly viewer: () => SparseViewer<E>

@@ -271,19 +271,17 @@ export class SparseKeeping<EX> {
   private keepWithin(budget: SparseBudget, index: number, bytes: Uint8Array): Effect.Effect<void, EX> {
     const start = this.grid.startOf(index)
     const room = Effect.suspend(() => {
-      const isNew = !budget.use(index)
-      if (isNew) this.give(budget, index)
+      if (budget.use(index)) return Effect.void
+      this.give(budget, index)
       // Without room nothing is stored, and so nothing of it needs a place.
-      return Effect.onError(this.deleteDoomed(budget, start), () =>
-        Effect.sync(() => {
-          if (isNew) budget.leave(index)
-        })
-      )
+      return Effect.onError(this.deleteDoomed(budget, start), () => Effect.sync(() => budget.leave(index)))
     })
     const create = Effect.suspend(() => {
       budget.doomed.delete(start) // it is replaced
       return this.create(index, bytes)
     })
-    return budget.turn.withPermit(Effect.andThen(room, create))
+    // What is doomed already goes first: as long as that fails, nothing else is given up for nothing.
+    const deleted = Effect.suspend(() => this.deleteDoomed(budget, start))
+    return budget.turn.withPermit(Effect.andThen(Effect.andThen(deleted, room), create))
   }
 }

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
-import { collect, instanceOf, TestSource, TestStore } from "./sparseIoDoubles.ts"
+import { collect, instanceOf, quietly, TestSource, TestStore } from "./sparseIoDoubles.ts"
 
 const length = 1000
 
@@ -86,6 +86,8 @@ describe("a budget", () => {
         store.failing.add("delete")
         expect(yield* collect(io.stream())).toEqual(bytesAt(0, length))
         expect(store.bytes).toBe(64)
+        const covered = (yield* io.coverage()).reduce((sum, extent) => sum + extent.length, 0)
+        expect(covered, "one chunk is given up, and no other").toBe(48)
         expect(io.stats().storeFailures).toBeGreaterThan(10)
         store.failing.clear()
         yield* io.readChunk(500)
@@ -93,7 +95,7 @@ describe("a budget", () => {
         yield* io.readChunk(500)
         expect(source.calls).toEqual([])
         expect(store.bytes).toBeLessThanOrEqual(64)
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped, quietly)
     )
   )
 

@@ -4,6 +4,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { SourceChanged, SourceFailed } from "../../src/bytes/errors.ts"
@@ -271,3 +272,8 @@ export const instanceOf = (
 /** All bytes of a stream. */
 export const collect = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Uint8Array, E> =>
   Effect.map(Stream.runCollect(stream), (pieces) => Uint8Array.from(pieces.flatMap((piece) => [...piece])))
+
+/** For what warns, where that is not the point. */
+export const quietly: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.provide(
+  Logger.layer([])
+)

@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { describe, expect, it } from "vitest"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
-import { collect, instanceOf, StoreFailed, TestSource, TestStore } from "./sparseIoDoubles.ts"
+import { collect, instanceOf, quietly, StoreFailed, TestSource, TestStore } from "./sparseIoDoubles.ts"
 
 const length = 200
 
@@ -203,7 +203,7 @@ describe("a prefetch", () => {
         expect(yield* Fiber.join(reader)).toEqual(bytesAt(32, 16))
         yield* Effect.sleep(10)
         expect([isIdle(), source.underWay.size]).toEqual([true, 0])
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped, quietly)
     )
   )
 

@@ -7,7 +7,7 @@ import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
-import { collect, instanceOf, type TestOptions, TestSource, TestStore } from "./sparseIoDoubles.ts"
+import { collect, instanceOf, quietly, type TestOptions, TestSource, TestStore } from "./sparseIoDoubles.ts"
 
 const length = 10_000
 
@@ -168,7 +168,7 @@ describe("what is counted", () => {
         expect(stats.hits).toBeGreaterThanOrEqual(3000)
         expect(stats.sharedWaits).toBe(1)
         expect(stats.storeFailures).toBeGreaterThan(100)
-      })
+      }).pipe(quietly)
     )
   )
 })
