@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Incomplete, NotAFile } from "../bytes/errors.ts"
 import { attempt } from "../io/attempt.ts"
+import { directoryOf } from "../io/directoryOf.ts"
 import type { IoFile, IoService, WriteError } from "../io/Io.ts"
 import type { ExtentFileOpenError } from "./extentFileService.ts"
 import { proved, ExtentIndex } from "./extentIndex.ts"
@@ -100,9 +101,14 @@ const openRecord = (io: IoService, paths: ExtentPaths, data: IoFile) =>
     const short = dropBeyond(index, yield* data.size)
     if (marked && !short) {
       const journal = new ExtentJournal(file, end)
+      // fsync of the directory: whoever gave the record its name may have died before, and without the name, or with
+      // that of an older record, nothing that is said in this one counts.
+      yield* io.syncDirectory(directoryOf(paths.record))
       yield* writeBack(journal, denseEnd, end)
+      // fsync: what the record says, before what it doesn't tell of is punched.
+      if (!tidy) yield* journal.sync
       journal.changed = !tidy
-      const opened: OpenedRecord = { index, journal, forgotten: 0, recordReady: false, tidy }
+      const opened: OpenedRecord = { index, journal, forgotten: 0, recordReady: !tidy, tidy }
       return opened
     }
     yield* proveFresh(index, data)
