@@ -20,13 +20,28 @@ export type { HttpSourceOptions } from "./httpSourceOptions.ts"
 export interface ByteSource<out E> {
   /** The length of the object in bytes. */
   readonly length: Effect.Effect<number, E>
-  /** Fills `buffer` from `offset` as far as the object goes, and gives the number of bytes: 0 at the end. */
+  /**
+   * Fills `buffer` from `offset` as far as the object goes, and gives the number of bytes: 0 at the end and beyond. An
+   * offset that is no integer from 0 to 2^53-1 is a failure.
+   */
   readonly readAt: (offset: number, buffer: Uint8Array) => Effect.Effect<number, E>
   /**
    * A string that changes when the object does. Where it is cheap to tell it may be asked for with every range
    * that is read.
    */
   readonly identity?: Effect.Effect<string, E> | undefined
+  /**
+   * Whether `identity` tells versions of the same length apart: false where it rests on nothing but the length, so
+   * that what was kept of the object by an earlier process may be of another version. Where this is left out, an
+   * identity is believed.
+   */
+  readonly isVersioned?: Effect.Effect<boolean, E> | undefined
+  /**
+   * Whether a range costs no more than its own bytes: false where the object only comes from its beginning on, so that only
+   * reads and streams that begin at 0 can be answered, by sending everything up to their end; one stream of all
+   * of it is the way to get such an object. Where this is left out, it is true.
+   */
+  readonly hasRanges?: Effect.Effect<boolean, E> | undefined
   /** The bytes of a range that lies within the object, in pieces of any size, by one request. */
   readonly stream?: ((offset: number, length: number) => Stream.Stream<Uint8Array, E>) | undefined
   /** How errors and logs name the object. */
@@ -51,7 +66,8 @@ export const ByteSource = {
   /**
    * The bytes of a file that stays as it is, until the scope ends. Its length is the size at opening; a file
    * that has another size later is `SourceChanged`. The identity is made of the size and a checksum of
-   * the first and last 64 KiB.
+   * the first and last 64 KiB; `isVersioned` is true, though what changes between them without a new size is
+   * not noticed.
    */
   fromFile: (
     path: string
@@ -70,8 +86,11 @@ export const ByteSource = {
    * The object at an `http:` or `https:` URL, read by range requests. Nothing is sent before it is used.
    *
    * It is pinned to the version that is found first: the identity is made of the length and of the ETag, or
-   * of Last-Modified where there is no strong ETag. When the server has another version, everything fails with
-   * `SourceChanged`; a server that tells neither gives no other sign of a change than another length. What is wrong
+   * of Last-Modified where there is no strong ETag, as the first answer has them, and stays as it is. When the
+   * server has another version, everything fails with `SourceChanged`. What the first answer doesn't tell and
+   * a later one does is compared from then on. A server that tells neither gives no other sign of a change than
+   * another length: `isVersioned` is false then. A server that can't send parts gives reads and streams
+   * that begin at 0, of any length: `hasRanges` is false then. What is wrong
    * with a server or the way to it is `SourceFailed`, after what may pass was tried again by `schedule`. Names
    * in errors are without user, password and query; a user and password in the URL become
    * `Authorization: Basic`.

@@ -5,10 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Stream from "effect/Stream"
 import { crc32 } from "../bytes/crc32.ts"
-import { InvalidArgument } from "../bytes/errors.ts"
-import { checkOffset, checkRange } from "../bytes/offset.ts"
+import type { InvalidArgument } from "../bytes/errors.ts"
+import type { Extent } from "../bytes/extent.ts"
+import { checkOffset } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 import type { ByteSource } from "./ByteSource.ts"
+import { checkObjectRange } from "./objectRange.ts"
 
 /** What a stream gives at a time, in bytes. */
 const pieceBytes = 1 << 20
@@ -17,6 +19,7 @@ const pieceBytes = 1 << 20
 export interface BytesSource extends ByteSource<InvalidArgument>, Effect.Effect<ByteSource<InvalidArgument>> {
   readonly length: Effect.Effect<number>
   readonly identity: Effect.Effect<string>
+  readonly isVersioned: Effect.Effect<boolean>
   readonly stream: (offset: number, length: number) => Stream.Stream<Uint8Array, InvalidArgument>
   readonly name: string
 }
@@ -25,6 +28,7 @@ class Bytes extends Effectable.Class<ByteSource<InvalidArgument>> implements Byt
   readonly name: string
   readonly length: Effect.Effect<number>
   readonly identity: Effect.Effect<string>
+  readonly isVersioned: Effect.Effect<boolean> = Effect.succeed(true)
   private readonly bytes: Uint8Array
 
   constructor(bytes: Uint8Array, name: string) {
@@ -52,18 +56,15 @@ class Bytes extends Effectable.Class<ByteSource<InvalidArgument>> implements Byt
 
   readonly stream = (offset: number, length: number): Stream.Stream<Uint8Array, InvalidArgument> => {
     const pieces = attempt<Iterable<Uint8Array>, InvalidArgument>(() => {
-      checkRange("stream", offset, length)
-      if (offset + length > this.bytes.length) {
-        const reason = `the range of ${length} bytes at ${offset} ends beyond the object, at ${this.bytes.length}`
-        throw new InvalidArgument({ operation: "stream", reason })
-      }
-      return this.pieces(offset, offset + length)
+      checkObjectRange({ offset, length }, this.bytes.length)
+      return this.pieces({ offset, length })
     })
     return Stream.unwrap(Effect.map(pieces, (found) => Stream.fromIterable(found, { chunkSize: 1 })))
   }
 
   /** Copies: who takes a piece may do with it what they like. */
-  private *pieces(offset: number, end: number): Generator<Uint8Array> {
+  private *pieces({ length, offset }: Extent): Generator<Uint8Array> {
+    const end = offset + length
     for (let at = offset; at < end; at += pieceBytes) {
       // Not by slice, which shares memory where the bytes are a Buffer.
       yield new Uint8Array(this.bytes.subarray(at, Math.min(at + pieceBytes, end)))

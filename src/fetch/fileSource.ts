@@ -9,11 +9,13 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { crc32 } from "../bytes/crc32.ts"
-import { type Closed, InvalidArgument, type IoFailed, SourceChanged } from "../bytes/errors.ts"
-import { checkOffset, checkRange } from "../bytes/offset.ts"
+import { type Closed, type InvalidArgument, type IoFailed, SourceChanged } from "../bytes/errors.ts"
+import type { Extent } from "../bytes/extent.ts"
+import { checkOffset } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io, type IoFile, type OpenError, type ReadSomeError } from "../io/Io.ts"
 import type { ByteSource } from "./ByteSource.ts"
+import { checkObjectRange } from "./objectRange.ts"
 
 /** What reads of a file fail with. */
 export type FileSourceError = ReadSomeError | SourceChanged
@@ -23,22 +25,32 @@ const sampleBytes = 1 << 16
 /** What a stream gives at a time, in bytes. */
 const pieceBytes = 1 << 18
 
-const described = (size: number, sum: number): string =>
+/** What a file was when it was opened. */
+interface FileState {
+  /** In bytes. */
+  readonly size: number
+  /** The CRC-32 of both its ends. */
+  readonly sum: number
+}
+
+const described = ({ size, sum }: FileState): string =>
   `crc32 of both ends ${sum.toString(16).padStart(8, "0")}, length ${size}`
 
 class FileSource implements ByteSource<FileSourceError> {
   readonly name: string
   readonly length: Effect.Effect<number>
   readonly identity: Effect.Effect<string, FileSourceError>
+  readonly isVersioned: Effect.Effect<boolean> = Effect.succeed(true)
   private readonly file: IoFile
   private readonly size: number
 
-  constructor(file: IoFile, size: number, sum: number) {
+  constructor(file: IoFile, state: FileState) {
+    const { size } = state
     this.file = file
     this.size = size
     this.name = file.path
     this.length = Effect.succeed(size)
-    const identity = described(size, sum)
+    const identity = described(state)
     this.identity = Effect.as(this.checkSize, identity)
   }
 
@@ -67,18 +79,13 @@ class FileSource implements ByteSource<FileSourceError> {
     )
 
   readonly stream = (offset: number, length: number): Stream.Stream<Uint8Array, FileSourceError> => {
-    const check = attempt<void, InvalidArgument>(() => {
-      checkRange("stream", offset, length)
-      if (offset + length > this.size) {
-        const reason = `the range of ${length} bytes at ${offset} ends beyond the file, at ${this.size}`
-        throw new InvalidArgument({ operation: "stream", reason })
-      }
-    })
-    return Stream.unwrap(Effect.as(check, this.pieces(offset, offset + length)))
+    const check = attempt<void, InvalidArgument>(() => checkObjectRange({ offset, length }, this.size))
+    return Stream.unwrap(Effect.as(check, this.pieces({ offset, length })))
   }
 
-  private pieces(from: number, end: number): Stream.Stream<Uint8Array, FileSourceError> {
-    return Stream.unfold(from, (at) =>
+  private pieces({ length, offset }: Extent): Stream.Stream<Uint8Array, FileSourceError> {
+    const end = offset + length
+    return Stream.unfold(offset, (at) =>
       Effect.suspend(() => {
         if (at === end) return Effect.succeed(undefined)
         const piece = new Uint8Array(Math.min(pieceBytes, end - at))
@@ -105,5 +112,5 @@ export const makeFileSource = (
   Effect.gen(function* () {
     const file = yield* (yield* Io).open(path, { readonly: true })
     const size = yield* file.size
-    return new FileSource(file, size, yield* sumOfEnds(file, size))
+    return new FileSource(file, { size, sum: yield* sumOfEnds(file, size) })
   })

@@ -7,15 +7,9 @@
 import type { Extent } from "../bytes/extent.ts"
 import { isOffset } from "../bytes/offset.ts"
 import { quoted } from "./httpAddress.ts"
-import { type HttpFault, passing, refused, statusFault } from "./httpFault.ts"
-import {
-  type AnswerHeaders,
-  changedByStatus,
-  checkVersion,
-  conditionOf,
-  type HttpVersion,
-  validatorsOf
-} from "./httpVersion.ts"
+import { type HttpFault, passing, refused, refusedByStatus, statusFault } from "./httpFault.ts"
+import type { HttpPin } from "./httpPin.ts"
+import { type AnswerHeaders, type HttpVersion, validatorsOf } from "./httpVersion.ts"
 
 export interface AnswerHead {
   readonly status: number
@@ -24,6 +18,8 @@ export interface AnswerHead {
 
 /** What the body of an answer holds. */
 export interface ExpectedBody {
+  /** The bytes before those, which are thrown away. */
+  readonly skip: number
   /** The bytes that are taken. */
   readonly length: number
   /** Whether the body ends behind them; otherwise the rest is left. */
@@ -36,39 +32,51 @@ interface ContentRange {
   readonly total: number | undefined
 }
 
-const malformed = (name: string, value: string): HttpFault =>
+interface HeaderField {
+  readonly name: string
+  readonly value: string
+}
+
+const malformed = ({ name, value }: HeaderField): HttpFault =>
   refused(`the server sends a ${name} that makes no sense: ${quoted(value)}`)
 
-const numberOf = (name: string, value: string, digits: string): number => {
+const numberOf = (digits: string, field: HeaderField): number => {
   const number = Number(digits)
-  if (!isOffset(number)) throw malformed(name, value)
+  if (!isOffset(number)) throw malformed(field)
   return number
 }
 
 const contentLengthOf = (headers: AnswerHeaders): number | undefined => {
   const value = headers["content-length"]
   if (value === undefined) return undefined
-  if (!/^\d+$/.test(value)) throw malformed("Content-Length", value)
-  return numberOf("Content-Length", value, value)
+  const field = { name: "Content-Length", value }
+  if (!/^\d+$/.test(value)) throw malformed(field)
+  return numberOf(value, field)
 }
 
 const contentRangeOf = (headers: AnswerHeaders): ContentRange | undefined => {
   const value = headers["content-range"]
   if (value === undefined) return undefined
+  const field = { name: "Content-Range", value }
   const match = /^bytes[ \t]+(?:(\d+)-(\d+)|\*)\/(\d+|\*)$/i.exec(value.trim())
-  if (match === null) throw malformed("Content-Range", value)
-  const total = match[3] === "*" ? undefined : numberOf("Content-Range", value, match[3])
+  if (match === null) throw malformed(field)
+  const total = match[3] === "*" ? undefined : numberOf(match[3], field)
   if (match[1] === undefined) return { range: undefined, total }
-  const first = numberOf("Content-Range", value, match[1])
-  const last = numberOf("Content-Range", value, match[2])
-  if (last < first || (total !== undefined && last >= total)) throw malformed("Content-Range", value)
+  const first = numberOf(match[1], field)
+  const last = numberOf(match[2], field)
+  if (last < first || (total !== undefined && last >= total)) throw malformed(field)
   return { range: { first, last }, total }
+}
+
+const codingOf = (headers: AnswerHeaders): string | undefined => {
+  const coding = headers["content-encoding"]?.trim().toLowerCase()
+  return coding === "" || coding === "identity" ? undefined : coding
 }
 
 /** Offsets are those of the bytes themselves: a body that was compressed on the way has others. */
 const checkPlain = ({ headers }: AnswerHead): void => {
-  const coding = headers["content-encoding"]?.trim().toLowerCase()
-  if (coding !== undefined && coding !== "" && coding !== "identity") {
+  const coding = codingOf(headers)
+  if (coding !== undefined) {
     throw refused(`the server sends the object encoded (${quoted(coding)}), though it was asked not to`)
   }
 }
@@ -95,47 +103,93 @@ const checkPart = (head: AnswerHead, { length, offset }: Extent): number | undef
   return part.total
 }
 
-/** The body that answers a request for `asked`, a range within the object. */
-export const checkRangeAnswer = (
-  source: string,
-  head: AnswerHead,
-  asked: Extent,
-  pinned: HttpVersion
-): ExpectedBody => {
+/** A range within the object, as it was asked for. */
+export interface AskedRange extends Extent {
+  /** Whether a part was to be sent only of the pinned version. */
+  readonly isConditional: boolean
+  /** Whether all of the object will do too, of which what lies before the range is thrown away. */
+  readonly maySkip: boolean
+}
+
+/** The length of the object, where an answer tells one that makes sense. */
+const lengthTold = ({ headers, status }: AnswerHead): number | undefined => {
+  try {
+    return status === 200 ? contentLengthOf(headers) : contentRangeOf(headers)?.total
+  } catch {
+    // What is malformed is refused, but not before it is known that the object is the same.
+    return undefined
+  }
+}
+
+/**
+ * Throws `SourceChanged` when the object is another one. It is asked before anything else: a change explains
+ * what else may be odd about an answer.
+ */
+const checkUnchanged = (head: AnswerHead, pin: HttpPin): void => {
+  const found = { ...validatorsOf(head.headers), length: lengthTold(head) }
+  // The coding of 416 is that of some page about it.
+  const isCoded = head.status !== 416 && codingOf(head.headers) !== undefined
+  if (isCoded) pin.checkCodedUnchanged(found)
+  else pin.checkUnchanged(found)
+}
+
+const partBody = (head: AnswerHead, asked: AskedRange, pin: HttpPin): ExpectedBody => {
+  checkUnchanged(head, pin)
+  const found = { ...validatorsOf(head.headers), length: checkPart(head, asked) }
+  pin.check({ ...found, isConditional: asked.isConditional })
+  pin.adopt(found)
+  return { skip: 0, length: asked.length, whole: true }
+}
+
+const wholeBody = (head: AnswerHead, asked: AskedRange, pin: HttpPin): ExpectedBody => {
+  checkUnchanged(head, pin)
+  checkPlain(head)
+  const found = { ...validatorsOf(head.headers), length: contentLengthOf(head.headers) }
+  pin.check({ ...found, isConditional: false })
+  if (asked.offset > 0 && !asked.maySkip) {
+    throw refused("the server can't send parts of the object, only all of it")
+  }
+  pin.adopt(found)
+  return {
+    skip: asked.offset,
+    length: asked.length,
+    whole: asked.offset + asked.length === pin.length
+  }
+}
+
+/** The body that answers a request for `asked`. */
+export const checkRangeAnswer = (head: AnswerHead, asked: AskedRange, pin: HttpPin): ExpectedBody => {
   const { headers, status } = head
-  const validators = validatorsOf(headers)
-  if (status === 206) {
-    checkPlain(head)
-    // A changed object explains a wrong range, so that is found out first.
-    const total = contentRangeOf(headers)?.total
-    const conditional = conditionOf(pinned)["if-range"] !== undefined
-    checkVersion(source, pinned, { ...validators, length: total }, conditional)
-    checkPart(head, asked)
-    return { length: asked.length, whole: true }
-  }
-  if (status === 200) {
-    checkPlain(head)
-    checkVersion(source, pinned, { ...validators, length: contentLengthOf(headers) }, false)
-    if (asked.offset > 0) throw refused("the server can't send parts of the object, only all of it")
-    return { length: asked.length, whole: asked.length === pinned.length }
-  }
-  if (status === 412) throw changedByStatus(source, pinned, status)
+  if (status === 206) return partBody(head, asked, pin)
+  if (status === 200) return wholeBody(head, asked, pin)
+  if (status === 412) throw pin.changedByStatus(status)
   if (status === 416) {
-    const total = contentRangeOf(headers)?.total
-    checkVersion(source, pinned, { ...pinned, length: total }, true)
-    throw refused("the server doesn't find the range in the object (416), which should have it")
+    checkUnchanged(head, pin)
+    throw refusedByStatus(
+      status,
+      "the server doesn't find the range in the object (416), which should have it"
+    )
   }
   throw statusFault(status, headers)
 }
 
-/** What a first answer tells: the version; undefined where asking for all of the object may tell more. */
+/** What a first answer tells. */
 export interface FirstAnswer {
   readonly version: HttpVersion
+  /** Whether parts can be asked for. */
+  readonly hasRanges: boolean
   /** What of the body is to be read, so that the connection can be used again. */
   readonly body: ExpectedBody | undefined
 }
 
-const lengthOf = (told: number | undefined, given: number | undefined): number => {
+interface Lengths {
+  /** By the server. */
+  readonly told: number | undefined
+  /** By the option. */
+  readonly given: number | undefined
+}
+
+const lengthOf = ({ given, told }: Lengths): number => {
   if (told !== undefined && given !== undefined && told !== given) {
     throw refused(`the object has ${told} bytes, and not ${given} as the length option says`)
   }
@@ -154,21 +208,28 @@ export const checkFirstAnswer = (head: AnswerHead, given: number | undefined): F
   const { headers, status } = head
   const validators = validatorsOf(headers)
   if (status === 206) {
-    const total = checkPart(head, { offset: 0, length: 1 })
+    const length = lengthOf({ told: checkPart(head, { offset: 0, length: 1 }), given })
     return {
-      version: { ...validators, length: lengthOf(total, given) },
-      body: { length: 1, whole: true }
+      version: { ...validators, length },
+      hasRanges: true,
+      body: { skip: 0, length: 1, whole: true }
     }
   }
   if (status === 200) {
     checkPlain(head)
-    return { version: { ...validators, length: lengthOf(contentLengthOf(headers), given) }, body: undefined }
+    const length = lengthOf({ told: contentLengthOf(headers), given })
+    // Of nothing, every range there is can be sent.
+    return { version: { ...validators, length }, hasRanges: length === 0, body: undefined }
   }
   if (status === 416) {
     const total = contentRangeOf(headers)?.total
     if (total === undefined) return undefined
-    if (total > 0) throw refused(`the server finds no byte 0 in an object of ${total} bytes`)
-    return { version: { ...validators, length: lengthOf(0, given) }, body: undefined }
+    if (total > 0) throw refusedByStatus(status, `the server finds no byte 0 in an object of ${total} bytes`)
+    return {
+      version: { ...validators, length: lengthOf({ told: 0, given }) },
+      hasRanges: true,
+      body: undefined
+    }
   }
   throw statusFault(status, headers)
 }

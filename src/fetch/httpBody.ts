@@ -18,18 +18,23 @@ type Pieces = readonly [Uint8Array, ...Array<Uint8Array>]
 /** Gives the next pieces of a body; done when all that was expected has come. */
 export type BodyPull = Pull.Pull<Pieces, HttpFault>
 
-/** Without what is beyond `length` bytes. */
-const upTo = (pieces: Pieces, length: number): Array<Uint8Array> => {
+/** The `length` bytes behind the first `skip`, as far as they are there. */
+const part = (pieces: Pieces, { length, skip }: Pick<ExpectedBody, "length" | "skip">): Array<Uint8Array> => {
   const kept: Array<Uint8Array> = []
-  let left = length
+  let at = -skip
   for (const piece of pieces) {
-    if (left > 0) kept.push(piece.length > left ? piece.subarray(0, left) : piece)
-    left -= piece.length
+    const from = Math.max(0, -at)
+    const end = Math.min(piece.length, length - at)
+    if (from < end) kept.push(piece.subarray(from, end))
+    at += piece.length
   }
   return kept
 }
 
 const isSome = (pieces: ReadonlyArray<Uint8Array>): pieces is Pieces => pieces.length > 0
+
+const lengthOf = (pieces: ReadonlyArray<Uint8Array>): number =>
+  pieces.reduce((sum, piece) => sum + piece.length, 0)
 
 /** The bytes of `response` that are `expected`, until the scope ends. */
 export const bodyOf = (
@@ -38,23 +43,26 @@ export const bodyOf = (
   guard: Guard
 ): Effect.Effect<BodyPull, never, Scope.Scope> =>
   Effect.map(Stream.toPull(response.stream), (pull) => {
-    let missing = expected.length
+    let { length: missing, skip } = expected
     const guarded = guard(pull)
     const next: BodyPull = Effect.suspend(() => {
       if (missing === 0 && !expected.whole) return Cause.done()
       return Effect.matchEffect(guarded, {
         onSuccess: (pieces): BodyPull => {
-          const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-          if (length > missing && expected.whole) return Effect.fail(tooLong(expected.length))
-          const wanted = length > missing ? upTo(pieces, missing) : pieces
-          missing -= Math.min(length, missing)
+          const length = lengthOf(pieces)
+          if (length > skip + missing && expected.whole) {
+            return Effect.fail(tooLong(expected.skip + expected.length))
+          }
+          const wanted = skip > 0 || length > missing ? part(pieces, { skip, length: missing }) : pieces
+          skip = Math.max(0, skip - length)
+          missing -= lengthOf(wanted)
           return isSome(wanted) ? Effect.succeed(wanted) : next
         },
         onFailure: (failure): BodyPull => {
           if (!Cause.isDone(failure)) {
             return Effect.fail(failure._tag === "HttpFault" ? failure : transportFault(failure))
           }
-          return missing === 0 ? Cause.done() : Effect.fail(cutShort(missing))
+          return missing === 0 ? Cause.done() : Effect.fail(cutShort(skip + missing))
         }
       })
     })

@@ -1,5 +1,6 @@
 /**
- * How often, and when, an object is asked for again: by a Schedule that begins anew whenever bytes came.
+ * How often, and when, an object is asked for again: by a Schedule that begins anew whenever a good deal of
+ * bytes came.
  */
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -9,11 +10,15 @@ import { failureOf, type HttpFault } from "./httpFault.ts"
 
 type Step = (failure: SourceFailed) => Pull.Pull<unknown, never, unknown>
 
+/** By less than this, in bytes, a server that gives a byte a connection would be followed without end. */
+const progressBytes = 1 << 16
+
 export class HttpRetries {
   private readonly schedule: Schedule.Schedule<unknown, SourceFailed>
   private readonly source: string
   private step: Step | undefined
-  private offset = -1
+  /** The offset at which the schedule began. */
+  private begunAt = 0
 
   constructor(schedule: Schedule.Schedule<unknown, SourceFailed>, source: string) {
     this.schedule = schedule
@@ -25,10 +30,11 @@ export class HttpRetries {
     const failure = failureOf(fault, this.source, offset)
     if (!fault.temporary) return Effect.fail(failure)
     return Effect.gen({ self: this }, function* () {
-      if (offset !== this.offset) this.step = undefined
-      this.offset = offset
-      const step = (this.step ??= yield* Schedule.toStepWithSleep(this.schedule))
-      yield* Pull.catchDone(step(failure), () => Effect.fail(failure))
+      if (this.step === undefined || offset - this.begunAt >= progressBytes) {
+        this.step = yield* Schedule.toStepWithSleep(this.schedule)
+        this.begunAt = offset
+      }
+      yield* Pull.catchDone(this.step(failure), () => Effect.fail(failure))
       if (fault.retryAfterMillis !== undefined) yield* Effect.sleep(fault.retryAfterMillis)
     })
   }

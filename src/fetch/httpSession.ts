@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -34,8 +34,14 @@ interface Hop {
   readonly redirectsLeft: number
 }
 
+interface Redirect {
+  readonly location: string | undefined
+  /** That of the first URL. */
+  readonly origin: string
+}
+
 /** Where a redirect leads, if it may be followed there. Throws an `HttpFault`. */
-const nextHop = (hop: Hop, location: string | undefined, origin: string): Hop => {
+const nextHop = (hop: Hop, { location, origin }: Redirect): Hop => {
   if (location === undefined) throw refused("the server redirects, and doesn't say where to")
   if (hop.redirectsLeft === 0) throw refused("the server redirects too often")
   if (!URL.canParse(location, hop.url.href)) throw refused("the server redirects to what is no URL")
@@ -51,12 +57,26 @@ const nextHop = (hop: Hop, location: string | undefined, origin: string): Hop =>
   return { url, trusted: hop.trusted && url.origin === origin, redirectsLeft: hop.redirectsLeft - 1 }
 }
 
+/** A client that fails on a status has an answer all the same; what it means is judged elsewhere. */
+const answered = (error: unknown): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpFault> =>
+  HttpClientError.isHttpClientError(error) && error.reason._tag === "StatusCodeError"
+    ? Effect.succeed(error.reason.response)
+    : Effect.fail(transportFault(error))
+
 /** What a client is told beside the request: not to follow redirects, and nothing to trace. */
 const clientContext = (fetch: typeof globalThis.fetch, init: globalThis.RequestInit) =>
   Context.make(FetchHttpClient.Fetch, fetch).pipe(
     Context.add(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
     Context.add(HttpClient.TracerDisabledWhen, () => true)
   )
+
+interface HttpSessionParts {
+  readonly address: HttpAddress
+  readonly settings: HttpSettings
+  readonly client: HttpClient.HttpClient
+  readonly fetch: typeof globalThis.fetch
+  readonly init: globalThis.RequestInit
+}
 
 export class HttpSession {
   readonly address: HttpAddress
@@ -65,13 +85,7 @@ export class HttpSession {
   private readonly trustedContext: Context.Context<never>
   private readonly foreignContext: Context.Context<never>
 
-  private constructor(
-    address: HttpAddress,
-    settings: HttpSettings,
-    client: HttpClient.HttpClient,
-    fetch: typeof globalThis.fetch,
-    init: globalThis.RequestInit
-  ) {
+  private constructor({ address, client, fetch, init, settings }: HttpSessionParts) {
     this.address = address
     this.settings = settings
     this.client = HttpClient.withScope(client)
@@ -89,13 +103,13 @@ export class HttpSession {
         : yield* Effect.provide(HttpClient.HttpClient, FetchHttpClient.layer)
       const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
       const fetch = yield* FetchHttpClient.Fetch
-      return new HttpSession(
+      return new HttpSession({
         address,
         settings,
         client,
         fetch,
-        Option.getOrElse(init, () => ({}))
-      )
+        init: Option.getOrElse(init, () => ({}))
+      })
     })
 
   /** Asks once, from the original URL on. What comes may be read until the scope ends, which aborts it. */
@@ -118,7 +132,10 @@ export class HttpSession {
       const response = yield* guard(Scope.provide(this.send(hop, headers), scope))
       if (!redirects.includes(response.status)) return response
       const next = yield* attempt<Hop, HttpFault>(() =>
-        nextHop(hop, response.headers["location"], this.address.url.origin)
+        nextHop(hop, {
+          location: response.headers["location"],
+          origin: this.address.url.origin
+        })
       )
       yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
       return yield* this.follow(next, headers, guard)
@@ -140,7 +157,7 @@ export class HttpSession {
     // What a client adds to each request by itself may be a secret too: it is left out elsewhere.
     const sent = trusted ? this.client.execute(request) : this.client.postprocess(Effect.succeed(request))
     return sent.pipe(
-      Effect.mapError(transportFault),
+      Effect.catch(answered),
       Effect.provideContext(trusted ? this.trustedContext : this.foreignContext)
     )
   }

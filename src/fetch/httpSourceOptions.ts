@@ -18,12 +18,16 @@ export interface HttpSourceOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The length of the object in bytes, for servers that don't tell. One that tells another is `SourceFailed`. */
   readonly length?: number | undefined
-  /** How long to wait while no byte arrives, neither of an answer's head nor of its body. Default 30 seconds. */
+  /**
+   * How long to wait while no byte arrives, neither of an answer's head nor of its body. Default 30 seconds.
+   * Node's `fetch` itself waits no longer than 5 minutes: for more it takes an `HttpClient`, or a dispatcher of
+   * fetch, that waits as long.
+   */
   readonly timeout?: Duration.Input | undefined
   /**
    * When to try again, after failures that may pass: broken connections, timeouts, bodies cut short, and
    * the statuses 408, 425, 429, 500, 502, 503 and 504. It is given each failure, and begins anew whenever
-   * bytes have arrived. Default: five times, after some 100 ms, then twice as long each time. `Retry-After`
+   * another 64 KiB of a range have arrived. Default: five times, after some 100 ms, then twice as long each time. `Retry-After`
    * is waited for too, up to 30 seconds.
    */
   readonly schedule?: Schedule.Schedule<unknown, SourceFailed> | undefined

@@ -8,7 +8,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { type HttpFault, passing } from "./httpFault.ts"
 
@@ -52,9 +51,10 @@ export const stallGuard = (timeout: Duration.Duration): Effect.Effect<Guard, nev
           wait = undefined
           resume(exit)
         })
-        return Effect.suspend(() => {
+        return Effect.sync(() => {
           wait = undefined
-          return Fiber.interrupt(fiber)
+          // Not waited for either.
+          fiber.interruptUnsafe()
         })
       })
   })

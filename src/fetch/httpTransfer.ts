@@ -6,20 +6,19 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { SourceFailed } from "../bytes/errors.ts"
 import { SourceChanged } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import { attempt } from "../io/attempt.ts"
-import { checkRangeAnswer, type ExpectedBody } from "./httpAnswer.ts"
-import { type BodyPull, bodyOf } from "./httpBody.ts"
+import { type AskedRange, checkRangeAnswer, type ExpectedBody } from "./httpAnswer.ts"
+import type { BodyPull } from "./httpBody.ts"
+import { HttpExchange } from "./httpExchange.ts"
 import type { HttpFault } from "./httpFault.ts"
+import type { HttpPin } from "./httpPin.ts"
 import { HttpRetries } from "./httpRetries.ts"
 import type { HttpSession } from "./httpSession.ts"
-import { stallGuard } from "./httpStall.ts"
-import { conditionOf, type HttpVersion } from "./httpVersion.ts"
 
 /** Gives the next pieces of a range; done at its end. */
 export type TransferPull = Pull.Pull<
@@ -29,19 +28,21 @@ export type TransferPull = Pull.Pull<
 
 export class HttpTransfer {
   private readonly session: HttpSession
-  private readonly version: HttpVersion
+  private readonly pin: HttpPin
   private readonly retries: HttpRetries
+  private readonly start: number
   /** What is missing yet. */
   private at: number
   private readonly end: number
   /** The request under way, and what of its body has come. */
-  private scope: Scope.Closeable | undefined
+  private exchange: HttpExchange | undefined
   private body: BodyPull | undefined
 
-  private constructor(session: HttpSession, version: HttpVersion, range: Extent) {
+  private constructor(session: HttpSession, pin: HttpPin, range: Extent) {
     this.session = session
-    this.version = version
+    this.pin = pin
     this.retries = new HttpRetries(session.settings.schedule, session.address.name)
+    this.start = range.offset
     this.at = range.offset
     this.end = range.offset + range.length
   }
@@ -49,11 +50,11 @@ export class HttpTransfer {
   /** A transfer of a range that lies within the object, until the scope ends. */
   static readonly make = (
     session: HttpSession,
-    version: HttpVersion,
+    pin: HttpPin,
     range: Extent
   ): Effect.Effect<HttpTransfer, never, Scope.Scope> =>
     Effect.acquireRelease(
-      Effect.sync(() => new HttpTransfer(session, version, range)),
+      Effect.sync(() => new HttpTransfer(session, pin, range)),
       (transfer) => transfer.letGo
     )
 
@@ -89,25 +90,30 @@ export class HttpTransfer {
   }
 
   private readonly open: Effect.Effect<void, HttpFault | SourceChanged> = Effect.suspend(() => {
-    const scope = Scope.makeUnsafe()
-    this.scope = scope
-    const range = { offset: this.at, length: this.end - this.at }
+    const exchange = new HttpExchange(this.session)
+    this.exchange = exchange
     return Effect.gen({ self: this }, function* () {
-      const guard = yield* stallGuard(this.session.settings.timeout)
-      const headers = { range: `bytes=${this.at}-${this.end - 1}`, ...conditionOf(this.version) }
-      const response = yield* this.session.ask(headers, guard)
+      const { condition } = this.pin
+      const asked: AskedRange = {
+        offset: this.at,
+        length: this.end - this.at,
+        isConditional: "if-range" in condition,
+        // To go on with what only comes from its beginning, it is sent once more.
+        maySkip: this.start === 0
+      }
+      const answer = yield* exchange.ask({ range: `bytes=${this.at}-${this.end - 1}`, ...condition })
       const expected = yield* attempt<ExpectedBody, HttpFault | SourceChanged>(() =>
-        checkRangeAnswer(this.session.address.name, response, range, this.version)
+        checkRangeAnswer(answer.response, asked, this.pin)
       )
-      this.body = yield* bodyOf(response, expected, guard)
-    }).pipe(Scope.provide(scope))
+      this.body = yield* answer.body(expected)
+    })
   })
 
   /** Ends the request under way: whatever of it has not come is not read. */
   private readonly letGo: Effect.Effect<void> = Effect.suspend(() => {
-    const { scope } = this
-    this.scope = undefined
+    const { exchange } = this
+    this.exchange = undefined
     this.body = undefined
-    return scope === undefined ? Effect.void : Effect.uninterruptible(Scope.close(scope, Exit.void))
-  })
+    return exchange === undefined ? Effect.void : exchange.end
+  }).pipe(Effect.uninterruptible)
 }

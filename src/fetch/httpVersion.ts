@@ -1,13 +1,10 @@
 /**
- * Which version of an object an answer is of.
+ * What an answer tells of the version of the object: its validators (RFC 9110, 8.8).
  *
- * A strong ETag names the bytes, so it decides alone. A weak one is compared together with
- * Last-Modified, and neither it nor a missing one can be used in `If-Range`. Where a server gives no validator at
- * all, only a changed length is noticed: that is as much as HTTP lets one know.
+ * A strong ETag names the bytes, so it decides alone. A weak one is compared together with Last-Modified. A
+ * Last-Modified is strong only when the answer is younger by so much that no second change can hide within
+ * the same second, or in a difference between two clocks.
  */
-import { SourceChanged } from "../bytes/errors.ts"
-import { quoted } from "./httpAddress.ts"
-import { refused } from "./httpFault.ts"
 
 /** The headers of an answer, by names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | undefined>>
@@ -15,21 +12,43 @@ export type AnswerHeaders = Readonly<Record<string, string | undefined>>
 export interface Validators {
   readonly etag: string | undefined
   readonly lastModified: string | undefined
+  /** Whether Last-Modified can be a condition, and not only be compared. */
+  readonly isDateStrong: boolean
 }
 
-/** The version that a source is pinned to. */
+/** The validators of an answer, and the length of the object where it tells one. */
+export interface Found extends Validators {
+  readonly length: number | undefined
+}
+
+/** A version of which the length is known. */
 export interface HttpVersion extends Validators {
   readonly length: number
 }
 
+/** A second would do for a single clock; who writes Date and who wrote the file may have two. */
+const strongAgeMillis = 60_000
+
+/** An answer without Date says nothing of when it was made. */
+const isDateStrong = (headers: AnswerHeaders): boolean => {
+  const ageMillis = Date.parse(headers["date"] ?? "") - Date.parse(headers["last-modified"] ?? "")
+  return ageMillis >= strongAgeMillis
+}
+
 export const validatorsOf = (headers: AnswerHeaders): Validators => ({
   etag: headers["etag"] || undefined,
-  lastModified: headers["last-modified"] || undefined
+  lastModified: headers["last-modified"] || undefined,
+  isDateStrong: isDateStrong(headers)
 })
 
-const isStrong = (etag: string | undefined): etag is string => etag !== undefined && /^"[^"]*"$/.test(etag)
+export const isStrong = (etag: string | undefined): etag is string =>
+  etag !== undefined && /^"[^"]*"$/.test(etag)
 
-const described = ({ etag, lastModified }: Validators, length: number | undefined): string => {
+/** An ETag without the mark of a weak one. */
+export const opaqueTagOf = (etag: string): string => etag.replace(/^W\//, "")
+
+/** A version in words that are the same for the same version in every process. */
+export const described = ({ etag, lastModified, length }: Found): string => {
   const parts: Array<string> = []
   if (etag !== undefined) parts.push(`etag ${etag}`)
   if (lastModified !== undefined && !isStrong(etag)) parts.push(`last-modified ${lastModified}`)
@@ -37,51 +56,8 @@ const described = ({ etag, lastModified }: Validators, length: number | undefine
   return parts.join(", ")
 }
 
-/** The string that a source's `identity` gives: it is the same for the same version in every process. */
-export const identityOf = (version: HttpVersion): string => described(version, version.length)
-
 /** The condition under which a server may send a part: that it is one of this version. */
-export const conditionOf = ({ etag, lastModified }: Validators): Record<string, string> => {
+export const conditionOf = ({ etag, isDateStrong, lastModified }: Validators): Record<string, string> => {
   if (isStrong(etag)) return { "if-range": etag }
-  return etag === undefined && lastModified !== undefined ? { "if-range": lastModified } : {}
-}
-
-/** An answer's validators, and the length of the object where it tells one. */
-export interface Found extends Validators {
-  readonly length: number | undefined
-}
-
-const changed = (source: string, pinned: HttpVersion, found: string): SourceChanged =>
-  new SourceChanged({ source, expected: quoted(identityOf(pinned)), found: quoted(found) })
-
-/** Another version, by its status alone. */
-export const changedByStatus = (source: string, pinned: HttpVersion, status: number): SourceChanged =>
-  changed(source, pinned, `another version (status ${status})`)
-
-/**
- * Throws `SourceChanged` when an answer is of another version, and an `HttpFault` when it doesn't say of which
- * it is though others did. `conditional` says that a part was sent, which a server does only
- * if the condition held: then it may leave out Last-Modified.
- */
-export const checkVersion = (
-  source: string,
-  pinned: HttpVersion,
-  found: Found,
-  conditional: boolean
-): void => {
-  const fail = () => {
-    throw changed(source, pinned, described(found, found.length))
-  }
-  if (found.length !== undefined && found.length !== pinned.length) fail()
-  if (pinned.etag !== undefined) {
-    if (found.etag === undefined) throw refused("the server no longer says which version it sends (ETag)")
-    if (found.etag !== pinned.etag) fail()
-    if (isStrong(pinned.etag)) return
-  }
-  if (pinned.lastModified === undefined) return
-  if (found.lastModified !== undefined) {
-    if (found.lastModified !== pinned.lastModified) fail()
-  } else if (pinned.etag === undefined && !conditional) {
-    throw refused("the server no longer says which version it sends (Last-Modified)")
-  }
+  return etag === undefined && lastModified !== undefined && isDateStrong ? { "if-range": lastModified } : {}
 }

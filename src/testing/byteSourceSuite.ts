@@ -8,18 +8,25 @@
  *
  * Each law is given sources of its own, over some hundred thousand bytes, and reads them in ways that a cache
  * in chunks does. What a source fails with when the object changes, or when the world does, can't be told
- * from outside, and is not here.
+ * from outside, and is not here; that a changed object has another identity is, where `change` tells how to change one.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ByteSource } from "../fetch/ByteSource.ts"
+import {
+  type ChangeByteSource,
+  checkRead,
+  checkRefused,
+  checkStream,
+  type MakeByteSource,
+  sourceLaw,
+  type SourceLaw,
+  untouched
+} from "./byteSourceLaw.ts"
 import { pattern } from "./ioLaw.ts"
 import { check, checkBytes, checkEqual, type Law } from "./law.ts"
 
-/** Gives a source whose object is `bytes`. */
-export type MakeByteSource = (bytes: Uint8Array) => Effect.Effect<ByteSource<unknown>, unknown, Scope.Scope>
+export type { ChangeByteSource, MakeByteSource } from "./byteSourceLaw.ts"
 
 export interface ByteSourceSuiteOptions {
   /**
@@ -27,67 +34,18 @@ export interface ByteSourceSuiteOptions {
    * Default 131072.
    */
   readonly chunkSize?: number | undefined
+  /**
+   * Puts `bytes`, which are as many, in the place of the object of `source`, which a law was given before, and
+   * gives a new source of it. Without it, the law about changed objects is left out.
+   */
+  readonly change?: ChangeByteSource | undefined
 }
-
-interface SourceLaw {
-  readonly name: string
-  readonly body: (context: LawContext) => Effect.Effect<void, unknown, Scope.Scope>
-}
-
-interface LawContext {
-  readonly make: MakeByteSource
-  readonly chunkSize: number
-  /** An object that ends within a chunk. */
-  readonly bytes: Uint8Array
-}
-
-const sourceLaw = (
-  name: string,
-  body: (context: LawContext) => Generator<Effect.Effect<unknown, unknown, Scope.Scope>, void>
-): SourceLaw => ({ name, body: (context) => Effect.gen(() => body(context)) })
-
-/** What no pattern holds. */
-const untouched = 0
-
-/** Reads into the middle of a buffer, and demands the bytes, their number, and that nothing around them changed. */
-const checkRead = (source: ByteSource<unknown>, bytes: Uint8Array, offset: number, length: number) =>
-  Effect.gen(function* () {
-    const margin = 7
-    const around = new Uint8Array(length + 2 * margin).fill(untouched)
-    const what = `${length} bytes at ${offset} of ${bytes.length}`
-    const count = yield* source.readAt(offset, around.subarray(margin, margin + length))
-    const expected = new Uint8Array(around.length).fill(untouched)
-    const there = bytes.subarray(offset, offset + length)
-    expected.set(there, margin)
-    checkEqual(count, there.length, `${what}: number of bytes`)
-    checkBytes(around, expected, `${what}, in their buffer`)
-  })
-
-/** Demands that the pieces of a stream are the bytes. */
-const checkStream = (source: ByteSource<unknown>, bytes: Uint8Array, offset: number, length: number) =>
-  Effect.gen(function* () {
-    if (source.stream === undefined) return
-    const found = new Uint8Array(length)
-    let at = 0
-    const what = `stream of ${length} bytes at ${offset}`
-    yield* Stream.runForEach(source.stream(offset, length), (piece) =>
-      Effect.sync(() => {
-        check(at + piece.length <= length, `${what}: no more bytes than that`)
-        found.set(piece, at)
-        at += piece.length
-        // What it gave is the taker's.
-        piece.fill(untouched)
-      })
-    )
-    checkEqual(at, length, `${what}: number of bytes`)
-    checkBytes(found, bytes.subarray(offset, offset + length), what)
-  })
 
 const reading: ReadonlyArray<SourceLaw> = [
   sourceLaw("the length is that of the object, and stays", function* ({ bytes, make }) {
     const source = yield* make(bytes)
     checkEqual(yield* source.length, bytes.length, "length")
-    yield* checkRead(source, bytes, 0, 10)
+    yield* checkRead(source, bytes, { offset: 0, length: 10 })
     checkEqual(yield* source.length, bytes.length, "length, after a read")
   }),
   sourceLaw(
@@ -100,7 +58,7 @@ const reading: ReadonlyArray<SourceLaw> = [
         for (const offset of [edge - 1, edge, edge + 1]) {
           if (offset < 0) continue
           for (const length of [1, chunkSize - 1, chunkSize, chunkSize + 1]) {
-            yield* checkRead(source, bytes, offset, length)
+            yield* checkRead(source, bytes, { offset, length })
           }
         }
       }
@@ -108,41 +66,71 @@ const reading: ReadonlyArray<SourceLaw> = [
   ),
   sourceLaw("one read gives all of the object, and a larger buffer no more", function* ({ bytes, make }) {
     const source = yield* make(bytes)
-    yield* checkRead(source, bytes, 0, bytes.length)
-    yield* checkRead(source, bytes, 0, bytes.length + 1000)
-    yield* checkRead(source, bytes, 1, bytes.length + 1000)
+    yield* checkRead(source, bytes, { offset: 0, length: bytes.length })
+    yield* checkRead(source, bytes, { offset: 0, length: bytes.length + 1000 })
+    yield* checkRead(source, bytes, { offset: 1, length: bytes.length + 1000 })
   }),
   sourceLaw("at the end and beyond there are 0 bytes", function* ({ bytes, make }) {
     const source = yield* make(bytes)
     for (const offset of [bytes.length, bytes.length + 1, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
-      yield* checkRead(source, bytes, offset, 100)
+      yield* checkRead(source, bytes, { offset, length: 100 })
     }
   }),
   sourceLaw("a buffer of 0 bytes gets 0 bytes, anywhere", function* ({ bytes, make }) {
     const source = yield* make(bytes)
-    for (const offset of [0, 1, bytes.length, bytes.length + 1]) yield* checkRead(source, bytes, offset, 0)
+    for (const offset of [0, 1, bytes.length, bytes.length + 1])
+      yield* checkRead(source, bytes, { offset, length: 0 })
   }),
   sourceLaw("an empty object is one like any other", function* ({ make }) {
     const empty = new Uint8Array(0)
     const source = yield* make(empty)
     checkEqual(yield* source.length, 0, "length")
-    yield* checkRead(source, empty, 0, 10)
-    yield* checkRead(source, empty, 5, 10)
-    yield* checkStream(source, empty, 0, 0)
+    yield* checkRead(source, empty, { offset: 0, length: 10 })
+    yield* checkRead(source, empty, { offset: 5, length: 10 })
+    yield* checkStream(source, empty, { offset: 0, length: 0 })
   }),
   sourceLaw("an object of one byte is one like any other", function* ({ make }) {
     const one = pattern(1)
     const source = yield* make(one)
     checkEqual(yield* source.length, 1, "length")
-    yield* checkRead(source, one, 0, 10)
-    yield* checkStream(source, one, 0, 1)
+    yield* checkRead(source, one, { offset: 0, length: 10 })
+    yield* checkStream(source, one, { offset: 0, length: 1 })
   }),
   sourceLaw("the same read gives the same bytes again, in any order of reads", function* (law) {
     const { bytes, chunkSize, make } = law
     const source = yield* make(bytes)
     for (const offset of [2 * chunkSize, 0, chunkSize, 0, 2 * chunkSize, bytes.length - 5]) {
-      yield* checkRead(source, bytes, offset, 1000)
+      yield* checkRead(source, bytes, { offset, length: 1000 })
     }
+  })
+]
+
+/** What is no offset. */
+const noOffsets = [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]
+
+const refusing: ReadonlyArray<SourceLaw> = [
+  sourceLaw("a read at what is no offset is a failure, and leaves its buffer alone", function* (law) {
+    const source = yield* law.make(law.bytes)
+    const buffer = new Uint8Array(10).fill(untouched)
+    for (const offset of noOffsets) {
+      yield* checkRefused(
+        Effect.suspend(() => source.readAt(offset, buffer)),
+        `a read at ${offset}`
+      )
+    }
+    checkBytes(buffer, new Uint8Array(10).fill(untouched), "the buffer")
+    yield* checkRead(source, law.bytes, { offset: 0, length: 10 })
+  }),
+  sourceLaw("a stream from what is no offset is a failure", function* ({ bytes, make }) {
+    const source = yield* make(bytes)
+    if (source.stream === undefined) return
+    for (const offset of noOffsets) {
+      yield* checkRefused(
+        Effect.suspend(() => Stream.runDrain(source.stream?.(offset, 10) ?? Stream.empty)),
+        `a stream from ${offset}`
+      )
+    }
+    yield* checkStream(source, bytes, { offset: 0, length: 10 })
   })
 ]
 
@@ -151,19 +139,23 @@ const sharing: ReadonlyArray<SourceLaw> = [
     const source = yield* make(bytes)
     const step = Math.floor(bytes.length / 16)
     const offsets = Array.from({ length: 16 }, (_, i) => i * step)
-    yield* Effect.forEach(offsets, (offset) => checkRead(source, bytes, offset, step + 3), {
+    yield* Effect.forEach(offsets, (offset) => checkRead(source, bytes, { offset, length: step + 3 }), {
       concurrency: "unbounded"
     })
-    yield* Effect.forEach([0, 0, 0, 0], (offset) => checkRead(source, bytes, offset, bytes.length), {
-      concurrency: "unbounded"
-    })
+    yield* Effect.forEach(
+      [0, 0, 0, 0],
+      (offset) => checkRead(source, bytes, { offset, length: bytes.length }),
+      {
+        concurrency: "unbounded"
+      }
+    )
   }),
   sourceLaw("a read that is interrupted changes its buffer no more, and disturbs no other", function* (law) {
     const { bytes, make } = law
     const source = yield* make(bytes)
     const buffer = new Uint8Array(bytes.length)
     const fiber = yield* Effect.forkChild(source.readAt(0, buffer), { startImmediately: true })
-    const other = yield* Effect.forkChild(checkRead(source, bytes, 0, bytes.length), {
+    const other = yield* Effect.forkChild(checkRead(source, bytes, { offset: 0, length: bytes.length }), {
       startImmediately: true
     })
     yield* Fiber.interrupt(fiber)
@@ -173,7 +165,7 @@ const sharing: ReadonlyArray<SourceLaw> = [
       buffer.every((byte) => byte === untouched),
       "no byte came after the interruption was over"
     )
-    yield* checkRead(source, bytes, 3, 1000)
+    yield* checkRead(source, bytes, { offset: 3, length: 1000 })
   })
 ]
 
@@ -191,9 +183,21 @@ const streaming: ReadonlyArray<SourceLaw> = [
       [1, bytes.length - 1],
       [bytes.length - 1, bytes.length]
     ]) {
-      yield* checkStream(source, bytes, offset, end - offset)
+      yield* checkStream(source, bytes, { offset, length: end - offset })
     }
-    yield* checkRead(source, bytes, 0, bytes.length)
+    yield* checkRead(source, bytes, { offset: 0, length: bytes.length })
+  }),
+  sourceLaw("around the edges of chunks a stream gives what reads give", function* (law) {
+    const { bytes, chunkSize, make } = law
+    const source = yield* make(bytes)
+    for (const edge of [0, chunkSize, 2 * chunkSize, 3 * chunkSize]) {
+      for (const offset of [edge - 1, edge, edge + 1]) {
+        for (const length of [0, 1, chunkSize - 1, chunkSize, chunkSize + 1]) {
+          if (offset < 0 || offset + length > bytes.length) continue
+          yield* checkStream(source, bytes, { offset, length })
+        }
+      }
+    }
   }),
   sourceLaw("a stream that is left early disturbs nothing", function* ({ bytes, make }) {
     const source = yield* make(bytes)
@@ -204,7 +208,7 @@ const streaming: ReadonlyArray<SourceLaw> = [
       check(first.length > 0, "a first piece")
       checkBytes(first, bytes.subarray(i, i + first.length), "the first piece")
     }
-    yield* checkStream(source, bytes, 0, bytes.length)
+    yield* checkStream(source, bytes, { offset: 0, length: bytes.length })
   })
 ]
 
@@ -214,7 +218,7 @@ const identifying: ReadonlyArray<SourceLaw> = [
     if (source.identity === undefined) return
     const first = yield* source.identity
     checkEqual(typeof first, "string", "the type of the identity")
-    yield* checkRead(source, bytes, 0, bytes.length)
+    yield* checkRead(source, bytes, { offset: 0, length: bytes.length })
     checkEqual(yield* source.identity, first, "identity, after a read")
   }),
   sourceLaw("an object of another length has another identity", function* ({ bytes, make }) {
@@ -225,16 +229,32 @@ const identifying: ReadonlyArray<SourceLaw> = [
   })
 ]
 
+const changing: ReadonlyArray<SourceLaw> = [
+  sourceLaw("an object that was changed, and is as long as before, has another identity", function* (law) {
+    const { bytes, change, make } = law
+    const source = yield* make(bytes)
+    if (source.identity === undefined || change === undefined) return
+    if (source.isVersioned !== undefined && !(yield* source.isVersioned)) return
+    const before = yield* source.identity
+    const other = pattern(bytes.length, 2)
+    const anew = yield* change(source, other)
+    yield* checkRead(anew, other, { offset: 0, length: other.length })
+    check(anew.identity !== undefined && (yield* anew.identity) !== before, "another identity")
+  })
+]
+
 /** What every source of bytes obeys. A law is rejected with `LawBroken`, or with the source's own error. */
 export const byteSourceSuite = (
   make: MakeByteSource,
   options: ByteSourceSuiteOptions = {}
 ): ReadonlyArray<Law> => {
-  const chunkSize = options.chunkSize ?? 131_072
-  return [...reading, ...sharing, ...streaming, ...identifying].map(({ body, name }) => ({
+  const { change, chunkSize = 131_072 } = options
+  const laws = [...reading, ...refusing, ...sharing, ...streaming, ...identifying]
+  if (change !== undefined) laws.push(...changing)
+  return laws.map(({ body, name }) => ({
     name,
     run: () =>
-      Effect.suspend(() => body({ make, chunkSize, bytes: pattern(3 * chunkSize + 17) })).pipe(
+      Effect.suspend(() => body({ make, change, chunkSize, bytes: pattern(3 * chunkSize + 17) })).pipe(
         Effect.scoped,
         Effect.runPromise
       )

@@ -20,7 +20,10 @@ import { fileOf, pattern } from "../../src/testing/ioLaw.ts"
 import { onEachIo } from "../file/eachIo.ts"
 
 describe("bytes as a source", () => {
-  for (const law of byteSourceSuite((bytes) => ByteSource.fromBytes(bytes))) it(law.name, law.run)
+  const change = (_: ByteSource<unknown>, bytes: Uint8Array) => ByteSource.fromBytes(bytes)
+  for (const law of byteSourceSuite((bytes) => ByteSource.fromBytes(bytes), { change })) {
+    it(law.name, law.run)
+  }
   for (const law of byteSourceSuite((bytes) => ByteSource.fromBytes(Buffer.from(bytes)))) {
     it(`that are a Buffer: ${law.name}`, law.run)
   }
@@ -40,6 +43,7 @@ describe("bytes as a source", () => {
     expect(identities[0]).toBe(identities[2])
     expect(identities[0]).not.toBe(identities[1])
     expect(identities[0]).toMatch(/^crc32 [0-9a-f]{8}, length 1000$/)
+    expect(Effect.runSync(ByteSource.fromBytes(pattern(10)).isVersioned)).toBe(true)
   })
 
   it("refuses what is no offset, and streams beyond the end", () => {
@@ -69,13 +73,22 @@ describe("what sources fail with", () => {
 })
 
 describe("a file as a source", () => {
-  const laws = byteSourceSuite((bytes) =>
-    Effect.gen(function* () {
-      const io = yield* Io
-      const path = `/${yield* Effect.map(io.list("/"), (names) => names.length)}`
-      yield* fileOf(io, path, bytes)
-      return yield* ByteSource.fromFile(path)
-    }).pipe(Effect.provide(IoMemory.layer))
+  const files = Effect.runSync(Effect.provide(Io, IoMemory.layer))
+  let number = 0
+  const laws = byteSourceSuite(
+    (bytes) =>
+      Effect.gen(function* () {
+        const path = `/${number++}`
+        yield* fileOf(files, path, bytes)
+        return yield* ByteSource.fromFile(path)
+      }).pipe(Effect.provideService(Io, files)),
+    {
+      change: ({ name = "" }, bytes) =>
+        Effect.gen(function* () {
+          yield* (yield* files.open(name, { readonly: false })).writeAt(0, bytes)
+          return yield* ByteSource.fromFile(name)
+        }).pipe(Effect.provideService(Io, files))
+    }
   )
   for (const law of laws) it(law.name, law.run)
 
@@ -117,6 +130,8 @@ describe("a file as a source", () => {
         yield* file.writeAt(299_999, Uint8Array.of(0))
         const third = yield* identity
         expect(new Set([first, second, third]).size).toBe(3)
+        const source = yield* ByteSource.fromFile(path)
+        expect(yield* source.isVersioned!).toBe(true)
       }))
 
     test("refuses what is no offset, and streams beyond the end", (directory) =>

@@ -1,6 +1,7 @@
 /** What a source does with each kind of answer: one rule, one tag. */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { pattern } from "../../src/testing/ioLaw.ts"
 import { failureOfRead, objectBytes, objectEtag, read, serve, sourceOf, streamed } from "./httpObject.ts"
 import {
   type Answer,
@@ -152,6 +153,21 @@ describe("an answer to a range request that is refused, and not asked for again"
     })
   }
 
+  it("tells its status by the failure, where that is what failed", async () => {
+    for (const status of [401, 403, 404, 416, 501]) {
+      const server = await serve(later(() => ({ status, headers: { "content-length": "0" } })))
+      expect(await failureOfRead(sourceOf(server.url))).toMatchObject({ _tag: "SourceFailed", status })
+    }
+    const busy = await serve(later(() => ({ status: 503, headers: { "content-length": "0" } })))
+    expect(await failureOfRead(sourceOf(busy.url))).toMatchObject({ _tag: "SourceFailed", status: 503 })
+    const broken = await serve(later(() => "reset"))
+    const odd = await serve(later((good) => withHeaders(good, { "content-range": undefined })))
+    for (const { url } of [broken, odd]) {
+      const failure = await failureOfRead(sourceOf(url))
+      expect(failure).toMatchObject({ _tag: "SourceFailed", status: undefined })
+    }
+  })
+
   it("an encoding called identity is none", async () => {
     const server = await serve(later((good) => withHeaders(good, { "content-encoding": "identity" })))
     expect(await Effect.runPromise(read(sourceOf(server.url), 5, 100))).toEqual(objectBytes.subarray(5, 105))
@@ -184,6 +200,66 @@ describe("a server that sends all of the object in place of a part", () => {
     expect(await Effect.runPromise(read(source, 0, 5000))).toEqual(objectBytes.subarray(0, 5000))
     expect(await Effect.runPromise(streamed(source, 0, 5000))).toEqual(objectBytes.subarray(0, 5000))
     expect(await failureOfRead(source)).toMatchObject(failed("can't send parts"))
+  })
+
+  /** Sends all of the object, or its first bytes and then the end of the connection. */
+  const wholeOf = (bytes: Uint8Array, etag: string | undefined, sent = bytes.length): Answer => ({
+    status: 200,
+    headers: { etag, "content-length": `${bytes.length}` },
+    body: bytes.subarray(0, sent),
+    then: sent < bytes.length ? "end" : "keep"
+  })
+
+  it("says so by hasRanges; one that sends parts says the contrary, and so does an empty object", async () => {
+    const hasRanges = async (script?: Script, object?: ServedObject) =>
+      Effect.runPromise(sourceOf((await serve(script, object)).url).hasRanges!)
+    expect(await hasRanges()).toBe(true)
+    expect(await hasRanges(() => whole(10_000))).toBe(false)
+    const empty: ServedObject = { bytes: new Uint8Array(0) }
+    expect(await hasRanges(undefined, empty)).toBe(true)
+    expect(await hasRanges(() => wholeOf(empty.bytes, undefined), empty)).toBe(true)
+  })
+
+  it("is streamed from the beginning to the end, also where the answer breaks off again and again", async () => {
+    const bytes = pattern(1_000_000)
+    const server = await serve((_, __, number) =>
+      wholeOf(bytes, objectEtag, number === 0 || number > 4 ? undefined : number * 200_000)
+    )
+    const source = sourceOf(server.url)
+    const found = await Effect.runPromise(streamed(source, 0, bytes.length))
+    expect(Buffer.compare(found, bytes)).toBe(0)
+    expect(server.seen.map(({ headers }) => headers["range"])).toEqual([
+      "bytes=0-0",
+      "bytes=0-999999",
+      "bytes=200000-999999",
+      "bytes=400000-999999",
+      "bytes=600000-999999",
+      "bytes=800000-999999"
+    ])
+    expect(await Effect.runPromise(read(source, 0, 700_000))).toEqual(bytes.subarray(0, 700_000))
+    expect(await failureOfRead(source)).toMatchObject(failed("can't send parts"))
+  })
+
+  it("gives no mixture when the object changes while its answer breaks off", async () => {
+    const other = pattern(1_000_000, 7)
+    const server = await serve((_, __, number) =>
+      number < 2 ? wholeOf(pattern(1_000_000), '"a"', 300_000) : wholeOf(other, '"b"')
+    )
+    const failure = await Effect.runPromise(Effect.flip(streamed(sourceOf(server.url), 0, 1_000_000)))
+    expect(failure).toMatchObject({ _tag: "SourceChanged" })
+  })
+
+  it("and sends more than it announced is refused, however much of it was thrown away", async () => {
+    const body = chunked(objectBytes)
+    const server = await serve((_, __, number) =>
+      number === 1
+        ? wholeOf(objectBytes.subarray(0, 9999), undefined, 5000)
+        : { status: 200, headers: { "transfer-encoding": "chunked" }, body }
+    )
+    const source = sourceOf(server.url, { length: 9999 })
+    expect(await Effect.runPromise(Effect.flip(read(source, 0, 9999)))).toMatchObject({
+      reason: expect.stringContaining("more than the 9999 bytes")
+    })
   })
 
   it("serves all of it, whose end must be where it was announced", async () => {

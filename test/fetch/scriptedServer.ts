@@ -35,6 +35,8 @@ export interface ServedObject {
   bytes: Uint8Array
   etag?: string | undefined
   lastModified?: string | undefined
+  /** When it answers, by its clock. */
+  date?: string | undefined
 }
 
 export interface ScriptedServer {
@@ -50,8 +52,8 @@ export interface ScriptedServer {
 
 /** What a server answers that does everything right. */
 export const goodAnswer = (object: ServedObject, request: SeenRequest): Answer => {
-  const { bytes, etag, lastModified } = object
-  const headers = { "accept-ranges": "bytes", etag, "last-modified": lastModified }
+  const { bytes, date, etag, lastModified } = object
+  const headers = { "accept-ranges": "bytes", date, etag, "last-modified": lastModified }
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers["range"] ?? "")
   const condition = request.headers["if-range"]
   if (range === null || (condition !== undefined && condition !== etag && condition !== lastModified)) {
