@@ -100,6 +100,49 @@ export class NothingInRange extends Data.TaggedError("NothingInRange")<{
   }
 }
 
+/** It can't be told whether an object is a sparse file. */
+export class MapUnclear extends Data.TaggedError("MapUnclear")<{
+  readonly source: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `whether ${this.source} is a sparse file can't be told (${this.reason}): give the URL of its map by --map, or say --plain`
+  }
+}
+
+/** An object has changed since a part of it was fetched. */
+export class ObjectChanged extends Data.TaggedError("ObjectChanged")<{
+  readonly out: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `${this.reason}; --restart forgets what ${this.out} has of it, and fetches it anew`
+  }
+}
+
+/** A part of an object was fetched before, and nothing tells whether it is still the same one. */
+export class NoVersion extends Data.TaggedError("NoVersion")<{
+  readonly source: string
+  readonly out: string
+}> {
+  override get message(): string {
+    return (
+      `${this.source} has no ETag and no Last-Modified, so what ${this.out} has of it may be of another version: ` +
+      "--restart fetches it anew, --trust-length goes on"
+    )
+  }
+}
+
+/** A flag was given with a path that only URLs have a use for. */
+export class OnlyForUrls extends Data.TaggedError("OnlyForUrls")<{
+  readonly path: string
+  readonly flag: string
+}> {
+  override get message(): string {
+    return `--${this.flag} is for URLs, and ${this.path} is a path`
+  }
+}
+
 /** A flag was given with a store that only sparse files have a use for. */
 export class NotForStores extends Data.TaggedError("NotForStores")<{
   readonly path: string

@@ -6,7 +6,7 @@ import type { Closed, Corrupt } from "../bytes/errors.ts"
 import { ExtentFile } from "../file/ExtentFile.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io } from "../io/Io.ts"
-import { count, exactSize, share } from "./figures.ts"
+import { count, exactSize, printable, share } from "./figures.ts"
 import type { Inspection } from "./inspection.ts"
 import { picture } from "./picture.ts"
 import { holeRows, totalsOf } from "./totals.ts"
@@ -32,7 +32,7 @@ export const inspectExtents = Effect.fnUntraced(function* (path: string, width: 
       ["length", exactSize(totals.end)],
       ["kept", `${exactSize(totals.bytes)}, ${share(totals.bytes, totals.end)}`],
       ["ranges", count(totals.extents)],
-      ["version", pinned === undefined || pinned.identity === "" ? "not known" : pinned.identity],
+      ["version", pinned === undefined || pinned.identity === "" ? "not known" : printable(pinned.identity)],
       ["durable", clean ? "all of it" : "not the newest part: it is being written, or was interrupted"],
       ...holeRows(totals)
     ],

@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as CliError from "effect/cli/CliError"
 import { isCliError } from "effect/cli/CliError"
+import { printable } from "./figures.ts"
 
 export interface Ending {
   readonly status: number
@@ -56,6 +57,8 @@ const usageSentence = (error: Exclude<CliError.CliError, CliError.ShowHelp>): st
       return `one argument too many: ${error.arguments.map((value) => JSON.stringify(value)).join(", ")}`
     case "InvalidValue": {
       const name = error.kind === "flag" ? `--${error.option}` : error.option
+      // A header that was not understood may be a credential all the same.
+      if (error.option === "header") return `${name} can't be what it is: ${error.expected}`
       return error.value === ""
         ? `${name} needs a value: ${error.expected}`
         : `${name} can't be ${JSON.stringify(error.value)}: ${error.expected}`
@@ -71,6 +74,12 @@ const meant = (suggestions: ReadonlyArray<string>): string =>
 const hasTag = (error: unknown, tag: string): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === tag
 
+/** Users, passwords and queries of URLs are secrets, also of those that were not understood. */
+const withoutSecrets = (text: string): string =>
+  text
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"@]*@/gi, "$1")
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s?#"]*)\?[^\s"]*/gi, "$1?…")
+
 /** One line whatever is in it: paths may hold newlines and a terminal's commands, messages of packages do. */
-const line = (sentence: string): string =>
-  `lacuna: ${sentence.replace(/\s*[\r\n]+\s*/g, " ").replace(/\p{Cc}/gu, "\ufffd")}`
+export const line = (sentence: string): string =>
+  `lacuna: ${printable(withoutSecrets(sentence).replace(/\s*[\r\n]+\s*/g, " "))}`

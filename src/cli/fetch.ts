@@ -11,16 +11,17 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { FileExists } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
+import type { ByteSource, SourceError } from "../fetch/ByteSource.ts"
 import { SparseIo } from "../fetch/SparseIo.ts"
 import { ExtentFile } from "../file/ExtentFile.ts"
-import { NothingInRange } from "./errors.ts"
+import { NothingInRange, NoVersion, ObjectChanged } from "./errors.ts"
 import { counted, duration, exactSize, share, size } from "./figures.ts"
 import { mustBeDirectory } from "./filePlaces.ts"
 import { jsonFlag, pathFlag } from "./flags.ts"
 import { print, printJson } from "./output.ts"
 import { withProgress } from "./progress.ts"
 import { type ByteRange, rangeFlag, rangesWithin } from "./ranges.ts"
-import { type Headers, headersFlag, openUrl, urlArgument } from "./remoteInput.ts"
+import { type Headers, headersFlag, objectName, openUrl, urlArgument } from "./remoteInput.ts"
 
 /** How long what was fetched may go without being made durable: a power cut costs as much. */
 const flushInterval = "2 seconds"
@@ -40,7 +41,11 @@ export const fetch = Command.make(
     ),
     restart: Flag.Boolean("restart").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("where the object has changed since, forget what was fetched of it before")
+      Flag.withDescription("forget what was fetched before: the object has changed since, or may have")
+    ),
+    trustLength: Flag.Boolean("trust-length").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("go on although nothing but its length tells that the object is the same")
     ),
     headers: headersFlag,
     json: jsonFlag
@@ -56,39 +61,29 @@ export const fetch = Command.make(
   ])
 )
 
-const run = Effect.fnUntraced(function* (input: {
+interface FetchInput {
   readonly url: string
   readonly out: string
   readonly ranges: ReadonlyArray<ByteRange>
   readonly all: boolean
   readonly restart: boolean
+  readonly trustLength: boolean
   readonly headers: Headers
   readonly json: boolean
-}) {
+}
+
+const run = Effect.fnUntraced(function* (input: FetchInput) {
   const start = performance.now()
   const { json, out, url } = input
   yield* mustBeDirectory(dirname(out))
   const source = yield* openUrl(url, input.headers)
   const length = yield* source.length
-  const ranges = input.all || input.ranges.length === 0 ? [] : input.ranges
-  const wanted = ranges.length === 0 ? [{ offset: 0, length }] : rangesWithin(ranges, length)
-  if (ranges.length > 0 && wanted.length === 0)
-    yield* new NothingInRange({ source: source.name ?? url, length })
-  const store = yield* ExtentFile.open(out).pipe(
-    // Somebody's file, which no fetch has made.
-    Effect.catchTag("Incomplete", ({ path }) => Effect.fail(new FileExists({ path })))
-  )
-  const io = yield* SparseIo.make({
-    source,
-    store,
-    onStoreFailure: "fail",
-    onSourceChanged: input.restart ? "clear" : "fail"
-  })
+  const wanted = yield* wantedOf(input, length)
+  const { io, store } = yield* openTarget(source, input)
   const there = store.stats().bytes
-  const missing = missingBytes(wanted, yield* io.coverage())
+  const missing = missingBytes(wanted, { covered: yield* io.coverage() })
   yield* Effect.forkScoped(Effect.repeat(Effect.ignore(store.flush), Schedule.spaced(flushInterval)))
-  const fetching = Effect.forEach(wanted, io.prefetch, { discard: true })
-  yield* withProgress(fetching, {
+  yield* withProgress(Effect.forEach(wanted, io.prefetch, { discard: true }), {
     label: "fetching",
     progress: () => ({ bytes: store.stats().bytes - there, total: missing }),
     quiet: json
@@ -96,26 +91,63 @@ const run = Effect.fnUntraced(function* (input: {
   const { bytes } = store.stats()
   const { fetchedBytes, fetches } = io.stats()
   yield* store.close
+  const complete = bytes === length
   const millis = Math.round(performance.now() - start)
-  const result = {
-    out,
-    length,
-    complete: bytes === length,
-    keptBytes: bytes,
-    fetchedBytes,
-    requests: fetches,
-    millis
-  }
+  const result = { out, length, complete, keptBytes: bytes, fetchedBytes, requests: fetches, millis }
   yield* json
-    ? printJson({ source: source.name ?? url, ...result })
+    ? printJson({ source: objectName(url), ...result })
     : print(
-        `${out} holds ${bytes === length ? "all" : share(bytes, length)} of ${exactSize(length)}: ` +
+        `${out} holds ${complete ? "all" : share(bytes, length)} of ${exactSize(length)}: ` +
           `${size(fetchedBytes)} fetched in ${counted(fetches, "request")} (${duration(millis)})`
       )
 })
 
-/** How many bytes of some ranges, ascending and disjoint, are not in others. */
-const missingBytes = (wanted: ReadonlyArray<Extent>, covered: ReadonlyArray<Extent>): number => {
+/** What is to be there in the end: ascending, disjoint. */
+const wantedOf = Effect.fnUntraced(function* ({ all, ranges, url }: FetchInput, length: number) {
+  if (all || ranges.length === 0) return [{ offset: 0, length }]
+  const wanted = rangesWithin(ranges, length)
+  if (wanted.length === 0 && length > 0) yield* new NothingInRange({ source: objectName(url), length })
+  return wanted
+})
+
+/** The file, and what fetches into it. */
+const openTarget = Effect.fnUntraced(function* (
+  source: ByteSource<SourceError>,
+  { out, restart, trustLength, url }: FetchInput
+) {
+  const store = yield* ExtentFile.open(out).pipe(
+    // Somebody's file, which no fetch has made.
+    Effect.catchTag("Incomplete", ({ path }) => Effect.fail(new FileExists({ path })))
+  )
+  if (restart) yield* store.clear
+  if (store.stats().extents > 0 && !trustLength && !(yield* source.isVersioned ?? Effect.succeed(true))) {
+    yield* new NoVersion({ source: objectName(url), out })
+  }
+  const length = yield* source.length
+  const inParts = yield* source.hasRanges ?? Effect.succeed(true)
+  // A server that sends an object from its beginning or not at all can't go on anywhere.
+  if (!inParts && store.stats().bytes < length) yield* store.clear
+  const requests = inParts ? {} : inOneRequest(length)
+  const io = yield* SparseIo.make({ source, store, onStoreFailure: "fail", ...requests }).pipe(
+    Effect.catchTag("SourceChanged", ({ message }) =>
+      Effect.fail(new ObjectChanged({ out, reason: message }))
+    )
+  )
+  return { io, store }
+})
+
+/** A request has up to 16,384 chunks. */
+const inOneRequest = (length: number) => {
+  const chunkSize = Math.max(131_072, 2 ** Math.ceil(Math.log2(length / 16_384)))
+  const chunks = Math.max(1, Math.ceil(length / chunkSize))
+  return { chunkSize, concurrency: 1, requestBytes: chunks * chunkSize }
+}
+
+/** How many bytes of some ranges, ascending and disjoint, are not covered by others. */
+const missingBytes = (
+  wanted: ReadonlyArray<Extent>,
+  { covered }: { readonly covered: ReadonlyArray<Extent> }
+): number => {
   let missing = 0
   let next = 0
   for (const { length, offset } of wanted) {

@@ -47,3 +47,6 @@ export const table = (rows: ReadonlyArray<readonly [name: string, value: string]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`.trimEnd())
 }
+
+/** A text of unknown origin without what a terminal would obey. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, "\ufffd")

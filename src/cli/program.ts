@@ -16,6 +16,7 @@ import { compact } from "./compact.ts"
 import { demo } from "./demo.ts"
 import { doctor } from "./doctor.ts"
 import { expand } from "./expand.ts"
+import { line } from "./failure.ts"
 import { fetch } from "./fetch.ts"
 import { inspect } from "./inspect.ts"
 import { read } from "./read.ts"
@@ -39,7 +40,7 @@ const presenter: CliOutput.Presenter = {
 const warnings = Logger.make<unknown, void>(({ cause, message }) => {
   const words = (Array.isArray(message) ? message : [message]).map(String)
   const because = cause === Cause.empty ? [] : [Cause.pretty(cause).split("\n")[0]]
-  process.stderr.write(`lacuna: ${[...words, ...because].join(" ").replace(/\s*[\r\n]+\s*/g, " ")}\n`)
+  process.stderr.write(`${line([...words, ...because].join(" "))}\n`)
 })
 
 const environment = Layer.mergeAll(

@@ -3,21 +3,24 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { ReadOutOfBounds } from "../bytes/errors.ts"
+import { OnlyForUrls } from "./errors.ts"
 import { isDirectory } from "./filePlaces.ts"
-import { bytesFlag, directoryFlag, pathArgument } from "./flags.ts"
+import { bytesFlag, directoryFlag } from "./flags.ts"
 import { write } from "./output.ts"
-import { pieceBytes, sparseRuns, storeRuns } from "./readableRuns.ts"
-import { defaultCacheDirectory, type Headers, headersFlag, isUrl } from "./remoteInput.ts"
+import { sparseRuns, storeRuns } from "./readableRuns.ts"
+import { defaultCacheDirectory } from "./remoteCache.ts"
+import { type Headers, headersFlag, isUrl, placeArgument, urlFlag } from "./remoteInput.ts"
 import { remoteRuns } from "./remoteRuns.ts"
 
 export const read = Command.make(
   "read",
   {
-    path: pathArgument("PATH").pipe(
+    path: placeArgument("PATH|URL").pipe(
       Argument.withDescription(
         "the sparse file, the directory of a store, or a URL, which may be that of a sparse file"
       )
@@ -36,7 +39,7 @@ export const read = Command.make(
         "with a URL: where to keep what was read (default: lacuna in the user's cache directory)"
       )
     ),
-    map: Flag.String("map").pipe(
+    map: urlFlag("map").pipe(
       Flag.withMetavar("URL"),
       Flag.optional,
       Flag.withDescription(
@@ -65,7 +68,7 @@ const localRuns = Effect.fnUntraced(function* (path: string) {
   return yield* (yield* isDirectory(path)) ? storeRuns(path) : sparseRuns(path)
 })
 
-const run = Effect.fnUntraced(function* (input: {
+interface ReadInput {
   readonly path: string
   readonly offset: number
   readonly length: Option.Option<number>
@@ -73,31 +76,42 @@ const run = Effect.fnUntraced(function* (input: {
   readonly map: Option.Option<string>
   readonly plain: boolean
   readonly headers: Headers
-}) {
-  const { offset, path } = input
-  const runs = yield* isUrl(path)
-    ? remoteRuns({
-        url: path,
-        headers: input.headers,
-        cache: Option.getOrElse(input.cache, defaultCacheDirectory),
-        map: Option.getOrUndefined(input.map),
-        plain: input.plain
-      })
-    : localRuns(path)
-  // The end is known before the first byte is out: an error never follows half a result.
+}
+
+const runsOf = Effect.fnUntraced(function* ({ cache, headers, map, path, plain }: ReadInput) {
+  if (isUrl(path)) {
+    return yield* remoteRuns({
+      url: path,
+      headers,
+      cache: Option.getOrElse(cache, defaultCacheDirectory),
+      map: Option.getOrUndefined(map),
+      plain
+    })
+  }
+  const given = [
+    ["cache", Option.isSome(cache)],
+    ["map", Option.isSome(map)],
+    ["plain", plain],
+    ["header", headers.length > 0]
+  ] as const
+  const flag = given.find(([, isGiven]) => isGiven)?.[0]
+  if (flag !== undefined) yield* new OnlyForUrls({ path, flag })
+  return yield* localRuns(path)
+})
+
+const run = Effect.fnUntraced(function* (input: ReadInput) {
+  const { offset } = input
+  const runs = yield* runsOf(input)
+  // The end is known before the first byte is out: what is not there never follows half a result.
   const length = Option.getOrElse(input.length, () => 0)
   const wanted = Option.map(input.length, (length) => offset + length)
   const limit = Option.getOrElse(wanted, () => Infinity)
   const end = yield* runs.endOf(offset, limit)
   if (Option.isSome(wanted) && end > offset && end < wanted.value) {
-    yield* new ReadOutOfBounds({ path, offset, length, end })
+    yield* new ReadOutOfBounds({ path: runs.name, offset, length, end })
   }
   if (Option.isNone(wanted) || end === offset) {
-    // Fails where `offset` is in no extent, and says what is there instead. No bytes are anywhere.
-    const least = Option.getOrElse(input.length, () => 1)
-    yield* runs.read(offset, Math.min(1, least))
+    yield* runs.check(offset, Option.isSome(wanted) && length === 0 ? 0 : 1)
   }
-  for (let at = offset; at < end; at += pieceBytes) {
-    yield* write(yield* runs.read(at, Math.min(pieceBytes, end - at)))
-  }
+  if (end > offset) yield* Stream.runForEach(runs.bytes(offset, end), write)
 })

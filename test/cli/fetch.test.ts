@@ -35,6 +35,18 @@ const fetchJson = async (...args: ReadonlyArray<string>): Promise<Fetched> =>
 
 const bytesOf = (name: string): Buffer => fs.readFileSync(join(directory, name))
 
+/** A server that answers in its own way. */
+const listening = async (listener: http.RequestListener): Promise<Pick<FileServer, "url" | "close">> => {
+  const answering = http.createServer(listener)
+  await new Promise<void>((resolve) => answering.listen(0, "127.0.0.1", resolve))
+  const { port } = answering.address() as AddressInfo
+  const close = async (): Promise<void> => {
+    answering.closeAllConnections()
+    await new Promise((resolve) => answering.close(resolve))
+  }
+  return { url: `http://127.0.0.1:${port}/`, close }
+}
+
 let server: FileServer
 beforeAll(async () => {
   build()
@@ -80,13 +92,11 @@ describe("lacuna fetch", () => {
 
   it("sends the headers it is given, and tells no secret of a URL", async () => {
     const seen: Array<string | undefined> = []
-    const guarded = http.createServer((request, response) => {
+    const guarded = await listening((request, response) => {
       seen.push(request.headers.authorization)
       response.writeHead(request.headers.authorization === "Bearer key" ? 500 : 403).end()
     })
-    await new Promise<void>((resolve) => guarded.listen(0, "127.0.0.1", resolve))
-    const { port } = guarded.address() as AddressInfo
-    const url = `http://127.0.0.1:${port}/object?signature=secret`
+    const url = `${guarded.url}object?signature=secret`
     await failsWith(
       lacuna(["fetch", url, "--out", "denied"]),
       /127.0.0.1:\d+\/object can't be read .*\(403\)/
@@ -97,8 +107,11 @@ describe("lacuna fetch", () => {
     expect(running.stderr).toContain("500")
     expect(running.stderr).not.toContain("secret")
     expect(seen).toContain("Bearer key")
-    guarded.closeAllConnections()
-    await new Promise((resolve) => guarded.close(resolve))
+    fs.writeFileSync(join(directory, "headers"), "Authorization: Bearer key\n")
+    seen.length = 0
+    await lacuna(["fetch", url, "--out", "denied", "--header", "@headers"])
+    expect(new Set(seen)).toEqual(new Set(["Bearer key"]))
+    await guarded.close()
   }, 60_000)
 
   it("refuses an object that has changed, and begins again when it is told to", async () => {
@@ -113,6 +126,61 @@ describe("lacuna fetch", () => {
     expect(await fetchJson(url, "--out", "changed", "--restart")).toMatchObject({ complete: true })
     expect(bytesOf("changed").equals(newer)).toBe(true)
   })
+
+  it("begins anew where another URL has the same validators", async () => {
+    const time = new Date(1_700_000_000_000)
+    for (const [name, salt] of [
+      ["twin-a", 1],
+      ["twin-b", 2]
+    ] as const) {
+      fs.writeFileSync(join(www, name), pattern(2 * chunkBytes, salt))
+      fs.utimesSync(join(www, name), time, time)
+    }
+    await fetchJson(`${server.url}twin-a`, "--out", "twin", "--range", "0-0")
+    await failsWith(lacuna(["fetch", `${server.url}twin-b`, "--out", "twin"]), /has changed: .*--restart/)
+    await fetchJson(`${server.url}twin-b`, "--out", "twin", "--restart")
+    expect(bytesOf("twin").equals(pattern(2 * chunkBytes, 2))).toBe(true)
+  })
+
+  it("goes on with nothing but a length to tell the version by only when it is told to", async () => {
+    let content = pattern(3 * chunkBytes)
+    const bare = await listening((request, response) => {
+      const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "")
+      if (range === null) return void response.writeHead(200).end()
+      const [first, last] = range.slice(1).map(Number)
+      response
+        .writeHead(206, { "content-range": `bytes ${first}-${last}/${content.length}` })
+        .end(content.subarray(first, last + 1))
+    })
+    const url = `${bare.url}object`
+    await fetchJson(url, "--out", "bare", "--range", "0-0")
+    content = pattern(3 * chunkBytes, 5)
+    await failsWith(lacuna(["fetch", url, "--out", "bare"]), /no ETag and no Last-Modified/)
+    await fetchJson(url, "--out", "bare", "--trust-length")
+    await fetchJson(url, "--out", "bare", "--restart")
+    expect(bytesOf("bare").equals(content)).toBe(true)
+    const args = ["read", url, "--plain", "--cache", "cache", "--offset", "0", "--length", "9"]
+    expect((await succeeds(lacuna(args))).stdout.equals(content.subarray(0, 9))).toBe(true)
+    content = pattern(3 * chunkBytes, 6)
+    expect((await succeeds(lacuna(args))).stdout.equals(content.subarray(0, 9))).toBe(true)
+    await bare.close()
+  }, 60_000)
+
+  it("fetches all of an object from a server that sends no parts, in one request", async () => {
+    const whole = pattern((20 << 20) + 7)
+    let requests = 0
+    const plain = await listening((_, response) => {
+      requests++
+      response.writeHead(200, { "content-length": whole.length, etag: '"whole"' }).end(whole)
+    })
+    const fetched = await fetchJson(`${plain.url}object`, "--out", "whole")
+    expect(fetched).toMatchObject({ complete: true, requests: 1 })
+    expect(bytesOf("whole").equals(whole)).toBe(true)
+    expect(requests).toBe(2) // the first one tells how long it is
+    const part = lacuna(["fetch", `${plain.url}object`, "--out", "part", "--range", "5000000-5000001"])
+    await failsWith(part, /can't send parts of the object/)
+    await plain.close()
+  }, 60_000)
 
   it("says what is wrong with a call in one line", async () => {
     const url = `${server.url}object`
@@ -189,18 +257,53 @@ describe("lacuna read of a URL", () => {
     await failsWith(lacuna(["read", published, "--cache", "elsewhere", "--offset", "0"]), /was not kept/)
   })
 
-  it("does not take an object for a plain one because its server is down", async () => {
-    const down = http.createServer((request, response) => {
-      response.writeHead(request.url === "/kept.map" ? 500 : 404).end()
+  it("does not take an object for a plain one unless it is certain", async () => {
+    const statuses: Record<string, number> = { "/down.map": 500, "/signed.map?X-Amz-Signature=secret": 403 }
+    const unclear = await listening((request, response) => {
+      response.writeHead(statuses[request.url ?? ""] ?? 404).end()
     })
-    await new Promise<void>((resolve) => down.listen(0, "127.0.0.1", resolve))
-    const { port } = down.address() as AddressInfo
-    const url = `http://127.0.0.1:${port}/kept`
-    await failsWith(
-      lacuna(["read", url, "--cache", "cache", "--offset", "0"]),
-      /kept\.map can't be read .*500/
-    )
-    down.closeAllConnections()
-    await new Promise((resolve) => down.close(resolve))
+    const read = (name: string) =>
+      lacuna(["read", `${unclear.url}${name}`, "--cache", "cache", "--offset", "0"])
+    await failsWith(read("down"), /down is a sparse file can't be told .*500.* --map, or say --plain/)
+    await failsWith(read("signed?X-Amz-Signature=secret"), /signed is a sparse file can't be told .*403/)
+    await unclear.close()
   }, 60_000)
+
+  it("tells no secret of a URL, whatever goes wrong", async () => {
+    const url = `${server.url.replace("//", "//user:hunter2@")}object?X-Amz-Signature=hunter2`
+    for (const args of [
+      ["read", url, "--cache", "cache", "--offset", "0", "--length", "99999999"],
+      ["read", url.replace("http", "htp"), "--offset", "0"],
+      ["fetch", url.replace("http", "htp"), "--out", "x"],
+      ["fetch", url, "--out", "x", "--header", "Authorization Bearer hunter2"],
+      ["fetch", url, url, "--out", "x"],
+      ["read", "http://user:hunter2@", "--offset", "0"]
+    ]) {
+      const { status, stderr } = await lacuna(args)
+      expect(stderr).toMatch(/^lacuna: [^\n]+\n$/)
+      expect(stderr).not.toContain("hunter2")
+      expect(stderr).not.toContain("lacuna itself")
+      expect(status).not.toBe(0)
+    }
+  }, 60_000)
+
+  it("does without a cache that can't be used, and begins a damaged one anew", async () => {
+    const url = `${server.url}object`
+    const read = (cache: string) => lacuna(["read", url, "--cache", cache, "--offset", "7", "--length", "9"])
+    fs.writeFileSync(join(directory, "no-directory"), "")
+    const without = await read("no-directory")
+    expect(without.stdout.equals(object.subarray(7, 16))).toBe(true)
+    expect(without.stderr).toMatch(/^lacuna: nothing is cached: [^\n]+\n$/)
+    await succeeds(read("damaged"))
+    const [name] = fs.readdirSync(join(directory, "damaged")).filter((one) => one.endsWith(".extents"))
+    fs.writeFileSync(join(directory, "damaged", name), "not a record of anything")
+    expect((await succeeds(read("damaged"))).stdout.equals(object.subarray(7, 16))).toBe(true)
+  }, 60_000)
+
+  it("refuses what is for URLs alone with a path", async () => {
+    await failsWith(
+      lacuna(["read", "log", "--offset", "0", "--plain"]),
+      "--plain is for URLs, and log is a path"
+    )
+  })
 })
