@@ -4,26 +4,23 @@
  * It has the size that it had when it was opened; every read looks whether it still does, so a file that
  * grew or was cut is `SourceChanged`. One that was rewritten in place with the same size is noticed only by
  * the next opening, and only if its first or last 64 KiB changed: anything more would mean to read all of it.
+ *
+ * It has no `stream`: who reads it through memory of his own, again and again the same, has it faster.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { crc32 } from "../bytes/crc32.ts"
 import { type Closed, type InvalidArgument, type IoFailed, SourceChanged } from "../bytes/errors.ts"
-import type { Extent } from "../bytes/extent.ts"
 import { checkOffset } from "../bytes/offset.ts"
 import { attempt } from "../io/attempt.ts"
 import { Io, type IoFile, type OpenError, type ReadSomeError } from "../io/Io.ts"
 import type { ByteSource } from "./ByteSource.ts"
-import { checkObjectRange } from "./objectRange.ts"
 
 /** What reads of a file fail with. */
 export type FileSourceError = ReadSomeError | SourceChanged
 
 /** What is read at either end of a file to tell it from others. */
 const sampleBytes = 1 << 16
-/** What a stream gives at a time, in bytes. */
-const pieceBytes = 1 << 18
 
 /** What a file was when it was opened. */
 interface FileState {
@@ -77,22 +74,6 @@ class FileSource implements ByteSource<FileSourceError> {
           count === part.length ? Effect.as(this.checkSize, count) : Effect.fail(this.changed(offset + count))
         )
     )
-
-  readonly stream = (offset: number, length: number): Stream.Stream<Uint8Array, FileSourceError> => {
-    const check = attempt<void, InvalidArgument>(() => checkObjectRange({ offset, length }, this.size))
-    return Stream.unwrap(Effect.as(check, this.pieces({ offset, length })))
-  }
-
-  private pieces({ length, offset }: Extent): Stream.Stream<Uint8Array, FileSourceError> {
-    const end = offset + length
-    return Stream.unfold(offset, (at) =>
-      Effect.suspend(() => {
-        if (at === end) return Effect.succeed(undefined)
-        const piece = new Uint8Array(Math.min(pieceBytes, end - at))
-        return Effect.map(this.readAt(at, piece), () => [piece, at + piece.length] as const)
-      })
-    )
-  }
 }
 
 /** The CRC-32 of the first and the last 64 KiB. */
