@@ -56,8 +56,10 @@ class Leaf {
     const { count } = this
     this.starts.set(other.starts.subarray(from, other.count), count)
     this.lengths.set(other.lengths.subarray(from, other.count), count)
-    this.sums.set(other.sums.subarray(from, other.count), count)
-    this.flags.set(other.flags.subarray(from, other.count), count)
+    if (this.flags.length > 0) {
+      this.sums.set(other.sums.subarray(from, other.count), count)
+      this.flags.set(other.flags.subarray(from, other.count), count)
+    }
     this.count = count + other.count - from
     this.maxEnd = Math.max(this.maxEnd, other.maxEnd)
   }

@@ -103,4 +103,17 @@ describe("a table of ranges", () => {
       }
     }
   })
+
+  it("without checksums, too, joins leaves that have become nearly empty", () => {
+    const table = new ExtentTable(false)
+    for (let i = 0; i < 3_000; i++) table.insert(i * 10, 5)
+    const kept: Array<number> = []
+    for (let i = 0; i < 3_000; i++) {
+      if (i % 97 === 0) kept.push(i * 10)
+      else table.remove(table.find(i * 10))
+    }
+    const starts: Array<number> = []
+    for (let at = table.first(); at !== -1; at = table.next(at)) starts.push(table.start(at))
+    assert.deepStrictEqual(starts, kept)
+  })
 })
