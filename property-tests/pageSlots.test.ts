@@ -8,7 +8,7 @@ import { PageSlots } from "../src/file/pageSlots.ts"
 import { PageTable } from "../src/file/pageTable.ts"
 import { runProperty } from "./runs.ts"
 
-type Step = readonly [verb: "read" | "peek" | "remove", page: number]
+type Step = readonly [verb: "read" | "peek" | "remove" | "keep", page: number]
 
 const slotCounts = fc.oneof(
   fc.integer({ min: 0, max: 6 }).map((bits) => 2 ** bits),
@@ -22,7 +22,7 @@ const pagesOf = (count: number): fc.Arbitrary<number> =>
     .map(([i, base]) => base + i)
 
 const stepsOf = (pages: fc.Arbitrary<number>): fc.Arbitrary<Array<Step>> => {
-  const verb = fc.constantFrom<Array<Step[0]>>("read", "read", "read", "read", "peek", "remove")
+  const verb = fc.constantFrom<Array<Step[0]>>("read", "read", "read", "read", "keep", "peek", "remove")
   const runs = fc
     .tuple(fc.nat(200), fc.constantFrom(1, 2))
     .map(([length, times]) =>
@@ -41,9 +41,9 @@ const check = (what: string, holds: boolean): void => {
   if (!holds) throw new Error(`${what}: not so`)
 }
 
-const insert = (slots: PageSlots, model: Map<number, number>, count: number, page: number): void => {
+const insert = (slots: PageSlots, model: Map<number, number>, count: number, [verb, page]: Step): void => {
   const wasFull = model.size === count
-  const slot = slots.insert(page)
+  const slot = verb === "keep" ? slots.insertKept(page) : slots.insert(page)
   const evicted = [...model.keys()].filter((each) => slots.peek(each) === -1)
   check("one page makes room where all slots are taken, and none otherwise", evicted.length === +wasFull)
   check("it says which page made room", slots.evicted === (evicted[0] ?? -1))
@@ -68,7 +68,8 @@ it("a page that is in has one slot of its own; one makes room only where none is
           slots.remove(page)
           model.delete(page)
           check("a removed page is gone", slots.peek(page) === -1)
-        } else if (verb === "read" && slots.find(page) === -1) insert(slots, model, count, page)
+        } else if (verb === "keep" && model.has(page)) slots.keep(page)
+        else if (verb !== "peek" && slots.find(page) === -1) insert(slots, model, count, [verb, page])
         check("the size is the number of pages", slots.size === model.size)
       }
       for (const [page, slot] of model) check("a page stays where it is", slots.peek(page) === slot)

@@ -128,7 +128,7 @@ const openTarget = Effect.fnUntraced(function* (
   // A server that sends an object from its beginning or not at all can't go on anywhere.
   if (!inParts && store.stats().bytes < length) yield* store.clear
   const requests = inParts ? {} : inOneRequest(length)
-  const io = yield* SparseIo.make({ source, store, onStoreFailure: "fail", ...requests }).pipe(
+  const io = yield* SparseIo.make({ source, store, onStoreFailure: "fail", trustLength, ...requests }).pipe(
     Effect.catchTag("SourceChanged", ({ message }) =>
       Effect.fail(new ObjectChanged({ out, reason: message }))
     )

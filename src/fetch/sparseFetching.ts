@@ -84,7 +84,7 @@ export class SparseFetching<ES, EX> {
         const bytes = yield* keeping.probe(index)
         this.probed.add(index)
         if (bytes === undefined) continue
-        counters.hit(1)
+        counters.hit(flights.readersOf(index))
         flights.settle(flight, index, new ArrivedChunk(bytes, false))
       }
     })

@@ -3,7 +3,8 @@
  *
  * A chunk is wanted from when it is first asked for until it has come, its request has failed, or nobody
  * waits for it any more. Wanted chunks queue; after a turn of the scheduler, in which others may
- * ask for their neighbours, runs of them go out as requests (*flights*), so many at a time. A flight
+ * ask for their neighbours, runs of them go out as requests (*flights*), so many at a time; what somebody waits for goes
+ * first, and what is only fetched ahead leaves one flight for it, if there may be more than one. A flight
  * belongs to all who wait for one of its chunks: interrupting one of them disturbs no other. With the last of them it is
  * interrupted, and what is left of it is wanted by nobody from that very step on, so that who asks then asks anew.
  *
@@ -20,17 +21,27 @@ import type { ArrivedChunk } from "./sparseArrival.ts"
 import type { SparseCounters } from "./sparseCounters.ts"
 import type { ChunkRange } from "./sparseGrid.ts"
 import type { SparsePresence } from "./sparsePresence.ts"
+import { ChunkQueue } from "./sparseQueue.ts"
 
 /** Who asks for chunks. What is called must neither throw nor wait. */
 export interface ChunkTaker<E> {
-  /** One of the chunks has come, in no order of theirs. */
+  /**
+   * One of the chunks has come, in no order of theirs: it is copied or kept. Nobody may go on in here, who could
+   * write to what others have yet to take.
+   */
   readonly take: (index: number, chunk: ArrivedChunk) => void
-  /** All of them have come. */
+  /** All who waited for a chunk have taken it. */
+  readonly taken: (index: number) => void
+  /** All of them have come, or are lost. */
   readonly finish: () => void
-  /** One of them won't come; nothing more is taken. */
+  /** None of those that are still to come is taken. */
   readonly fail: (cause: Cause.Cause<E>) => void
-  /** Whether chunks are to be in the store: one that it does not take fails. */
+  /** One of the chunks won't come. Who says nothing of that fails with it; others go on with the rest. */
+  readonly lose?: (index: number, cause: Cause.Cause<E>) => void
+  /** Whether chunks are only to be in the store, and not read: one that it does not take fails. */
   readonly storedOnly: boolean
+  /** Whether nobody waits for their bytes yet: they leave one request free for those that somebody waits for. */
+  readonly isAhead: boolean
 }
 
 /** What somebody waits for. */
@@ -52,6 +63,8 @@ export interface ChunkFlight extends ChunkRange {
   awaited: number
   /** Whether nobody waits for what is left of it: it is to end. */
   isOver: boolean
+  /** Whether nobody waited for its bytes when it went out. */
+  readonly isAhead: boolean
   /** Undefined before its first step. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
@@ -66,15 +79,19 @@ export interface SparseFlightsOptions<E> {
   readonly fetch: (flight: ChunkFlight) => Effect.Effect<void, E>
   /** What it means to who waits that a flight was interrupted by others. */
   readonly interrupted: (flight: ChunkRange) => E
+  /** What it means that everything has ended. */
+  readonly closed: (asked: ChunkRange) => E
   readonly context: Context.Context<never>
 }
 
 export class SparseFlights<E> {
   private readonly options: SparseFlightsOptions<E>
   private readonly wanted = new Map<number, WantedChunk<E>>()
-  /** Of those that are wanted, the ones without a flight, in the order in which they were asked for. */
-  private readonly queue = new Map<number, WantedChunk<E>>()
+  /** Of those that are wanted, the ones without a flight: first go those whose bytes somebody waits for. */
+  private readonly queue = new ChunkQueue()
+  private readonly queueAhead = new ChunkQueue()
   private readonly flights = new Set<ChunkFlight>()
+  private flightsAhead = 0
   private isScheduled = false
   private isDispatching = false
   private isClosed = false
@@ -85,7 +102,7 @@ export class SparseFlights<E> {
 
   /** Whether nobody waits and nothing is under way. */
   get isIdle(): boolean {
-    return this.wanted.size + this.queue.size + this.flights.size === 0
+    return this.wanted.size + this.queue.size + this.queueAhead.size + this.flights.size === 0
   }
 
   /**
@@ -100,9 +117,9 @@ export class SparseFlights<E> {
       if (presence.has(index)) skip(index)
       else if (this.want(index, demand)) shared = true
     }
-    if (shared) counters.add("sharedWaits", 1)
+    if (shared && !taker.storedOnly) counters.add("sharedWaits", 1)
     if (demand.pending === 0) this.end(demand)
-    else if (this.isClosed) this.fail(demand, Cause.fail(this.options.interrupted(range)))
+    else if (this.isClosed) this.fail(demand, Cause.fail(this.options.closed(range)))
     else this.schedule()
     return demand
   }
@@ -117,7 +134,7 @@ export class SparseFlights<E> {
       if (chunk === undefined || !chunk.demands.delete(demand) || chunk.demands.size > 0) continue
       const { flight } = chunk
       if (flight === undefined) {
-        this.queue.delete(index)
+        this.unqueue(index)
         this.wanted.delete(index)
       } else if (--flight.awaited === 0) {
         this.giveUp(flight)
@@ -126,6 +143,22 @@ export class SparseFlights<E> {
     }
     demand.pending = 0
     return fibers.length === 0 ? Effect.void : Fiber.interruptAll(fibers)
+  }
+
+  /** Somebody now waits for a chunk that was asked for ahead. */
+  hasten(index: number): void {
+    if (!this.queueAhead.delete(index)) return
+    this.queue.add(index)
+    this.schedule()
+  }
+
+  /** How many reads wait for a chunk. */
+  readersOf(index: number): number {
+    let readers = 0
+    for (const { isOver, taker } of this.wanted.get(index)?.demands ?? []) {
+      if (!isOver && !taker.storedOnly) readers++
+    }
+    return readers
   }
 
   /** Whether a chunk is still to come by a flight. */
@@ -141,11 +174,18 @@ export class SparseFlights<E> {
     wanted.delete(index)
     if (settled.demands.size > 0 && --flight.awaited === 0) this.giveUp(flight)
     for (const demand of settled.demands) demand.pending--
-    // From here on those who waited go on, in this very step, and may do anything.
+    let refused: Map<ChunkDemand<E>, Cause.Cause<E>> | undefined
     for (const demand of settled.demands) {
       if (demand.isOver) continue
-      if (failure !== undefined && demand.taker.storedOnly) this.fail(demand, failure)
-      else this.hand(demand, index, chunk)
+      const cause = failure !== undefined && demand.taker.storedOnly ? failure : take(demand, index, chunk)
+      if (cause !== undefined) (refused ??= new Map()).set(demand, cause)
+    }
+    // From here on those who waited go on, in this very step, and may do anything: write to what they got, too.
+    for (const demand of settled.demands) {
+      if (demand.isOver) continue
+      const cause = refused?.get(demand)
+      if (cause === undefined) this.proceed(demand, index)
+      else this.fail(demand, cause)
     }
   }
 
@@ -153,42 +193,53 @@ export class SparseFlights<E> {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.isClosed = true
     const flights = [...this.flights]
-    for (const [index] of this.queue) {
+    for (const index of [...this.queue.all(), ...this.queueAhead.all()]) {
       const range = { first: index, last: index }
-      this.refuse(range, undefined, Cause.fail(this.options.interrupted(range)))
+      this.refuse(range, undefined, () => Cause.fail(this.options.closed(range)))
     }
     return Fiber.interruptAll(flights.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber])))
   })
 
   /** Whether it was wanted already. */
   private want(index: number, demand: ChunkDemand<E>): boolean {
-    const { queue, wanted } = this
+    const { queue, queueAhead, wanted } = this
+    const { isAhead } = demand.taker
     demand.pending++
     const chunk = wanted.get(index)
     if (chunk === undefined) {
-      const asked: WantedChunk<E> = { demands: new Set([demand]), flight: undefined }
-      wanted.set(index, asked)
-      queue.set(index, asked)
+      wanted.set(index, { demands: new Set([demand]), flight: undefined })
+      if (isAhead) queueAhead.add(index)
+      else queue.add(index)
       return false
     }
+    if (!isAhead && queueAhead.delete(index)) queue.add(index)
     if (chunk.demands.size === 0) chunk.flight!.awaited++
     chunk.demands.add(demand)
     return true
   }
 
-  private hand(demand: ChunkDemand<E>, index: number, chunk: ArrivedChunk): void {
-    try {
-      demand.taker.take(index, chunk)
-    } catch (cause) {
-      // A buffer that was transferred, say: the others' are not.
-      this.fail(demand, Cause.die(cause))
-    }
+  private unqueue(index: number): void {
+    if (!this.queue.delete(index)) this.queueAhead.delete(index)
+  }
+
+  private proceed(demand: ChunkDemand<E>, index: number): void {
+    demand.taker.taken(index)
     if (demand.pending === 0 && !demand.isOver) this.end(demand)
   }
 
   private end(demand: ChunkDemand<E>): void {
     demand.isOver = true
     demand.taker.finish()
+  }
+
+  /** A chunk that is wanted no more won't come. */
+  private lose(demand: ChunkDemand<E>, index: number, cause: Cause.Cause<E>): void {
+    if (demand.isOver) return
+    demand.pending--
+    const { taker } = demand
+    if (taker.lose === undefined) return this.fail(demand, cause)
+    taker.lose(index, cause)
+    if (demand.pending === 0 && !demand.isOver) this.end(demand)
   }
 
   private fail(demand: ChunkDemand<E>, cause: Cause.Cause<E>): void {
@@ -214,38 +265,57 @@ export class SparseFlights<E> {
     if (this.isDispatching || this.isClosed) return
     this.isDispatching = true
     try {
-      while (this.queue.size > 0 && this.flights.size < this.options.concurrency) {
-        this.launch(this.nextRange())
+      while (this.flights.size < this.options.concurrency) {
+        const eldest = this.queue.eldest()
+        if (eldest !== undefined) this.launch(this.nextRange(eldest, this.queue), false)
+        else if (!this.launchAhead()) return
       }
     } finally {
       this.isDispatching = false
     }
   }
 
-  /** The chunk that has queued longest, and its neighbours that queue: those behind it first. */
-  private nextRange(): ChunkRange {
-    const { queue } = this
+  /** Whether there is something that may go out ahead, and did. */
+  private launchAhead(): boolean {
+    const { queueAhead } = this
+    const eldest = queueAhead.eldest()
+    if (eldest === undefined) return false
+    if (this.flightsAhead >= Math.max(1, this.options.concurrency - 1)) return false
+    this.launch(this.nextRange(eldest, queueAhead), true)
+    return true
+  }
+
+  /** A chunk, and its neighbours that queue: first those behind it, and then those of its own queue before it. */
+  private nextRange(eldest: number, own: ChunkQueue): ChunkRange {
+    const { queue, queueAhead } = this
     const { longest } = this.options
-    const [eldest] = queue.keys()
     let first = eldest
     let last = eldest
-    while (last - first + 1 < longest && queue.has(last + 1)) last++
-    while (last - first + 1 < longest && queue.has(first - 1)) first--
+    while (last - first + 1 < longest && (queue.has(last + 1) || queueAhead.has(last + 1))) last++
+    while (last - first + 1 < longest && own.has(first - 1)) first--
     return { first, last }
   }
 
-  private launch({ first, last }: ChunkRange): void {
-    const { context, fetch, interrupted } = this.options
-    const flight: ChunkFlight = { first, last, awaited: last - first + 1, isOver: false, fiber: undefined }
+  private launch({ first, last }: ChunkRange, isAhead: boolean): void {
+    const { closed, context, fetch } = this.options
+    const flight: ChunkFlight = {
+      first,
+      last,
+      awaited: last - first + 1,
+      isOver: false,
+      isAhead,
+      fiber: undefined
+    }
     for (let index = first; index <= last; index++) {
-      this.queue.get(index)!.flight = flight
-      this.queue.delete(index)
+      this.wanted.get(index)!.flight = flight
+      this.unqueue(index)
     }
     this.flights.add(flight)
+    if (isAhead) this.flightsAhead++
     // In its first steps already others go on, who may be the last to leave it.
     const run = Effect.withFiber((fiber) => {
       flight.fiber = fiber
-      return this.isClosed ? Effect.fail(interrupted(flight)) : fetch(flight)
+      return this.isClosed ? Effect.fail(closed(flight)) : fetch(flight)
     })
     Effect.runForkWith(context)(
       Effect.exit(Effect.onExit(run, (exit) => Effect.sync(() => this.land(flight, exit))))
@@ -254,14 +324,15 @@ export class SparseFlights<E> {
 
   /** A flight has ended: what it did not bring won't come. */
   private land(flight: ChunkFlight, exit: Exit.Exit<void, E>): void {
-    const { interrupted } = this.options
-    const cause =
-      Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
-        ? exit.cause
-        : Cause.fail(interrupted(flight))
+    const { closed, interrupted } = this.options
     flight.isOver = true
     this.flights.delete(flight)
-    this.refuse(flight, flight, cause)
+    if (flight.isAhead) this.flightsAhead--
+    this.refuse(flight, flight, () =>
+      Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+        ? exit.cause
+        : Cause.fail(this.isClosed ? closed(flight) : interrupted(flight))
+    )
     this.dispatch()
   }
 
@@ -274,20 +345,38 @@ export class SparseFlights<E> {
   }
 
   /** Those chunks of a range that are wanted of a flight, or of the queue, won't come. */
-  private refuse({ first, last }: ChunkRange, flight: ChunkFlight | undefined, cause: Cause.Cause<E>): void {
-    const { queue, wanted } = this
-    const refused: Array<ChunkDemand<E>> = []
+  private refuse(
+    { first, last }: ChunkRange,
+    flight: ChunkFlight | undefined,
+    why: () => Cause.Cause<E>
+  ): void {
+    const { wanted } = this
+    const refused: Array<readonly [demand: ChunkDemand<E>, index: number]> = []
     for (let index = first; index <= last; index++) {
       const chunk = wanted.get(index)
       if (chunk === undefined || chunk.flight !== flight) continue
       wanted.delete(index)
-      queue.delete(index)
-      for (const demand of chunk.demands) {
-        demand.pending--
-        refused.push(demand)
-      }
+      this.unqueue(index)
+      for (const demand of chunk.demands) refused.push([demand, index])
     }
+    if (refused.length === 0) return
+    const cause = why()
     // Those who waited go on in this very step.
-    for (const demand of refused) this.fail(demand, cause)
+    for (const [demand, index] of refused) this.lose(demand, index, cause)
+  }
+}
+
+/** Gives why a chunk could not be taken, if it could not. */
+const take = <E>(
+  { taker }: ChunkDemand<E>,
+  index: number,
+  chunk: ArrivedChunk
+): Cause.Cause<never> | undefined => {
+  try {
+    taker.take(index, chunk)
+    return undefined
+  } catch (cause) {
+    // A buffer that was transferred, say: the others' are not.
+    return Cause.die(cause)
   }
 }

@@ -1,9 +1,11 @@
 /**
  * One SparseIo: its parts, put together over a source and a store that agree on a version of the object.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { InvalidArgument, SourceChanged, SourceFailed } from "../bytes/errors.ts"
 import type { Extent } from "../bytes/extent.ts"
 import { checkRange, isOffset } from "../bytes/offset.ts"
@@ -18,7 +20,7 @@ import { ChunkGrid, type ChunkRange } from "./sparseGrid.ts"
 import type { SparseIoError, SparseIoOptions, SparseIoService } from "./sparseIoService.ts"
 import { SparseKeeping } from "./sparseKeeping.ts"
 import { fillFromStore } from "./sparseOpening.ts"
-import { sizesOf } from "./sparseOptions.ts"
+import { maxRunChunks, type SparseSizes, sizesOf } from "./sparseOptions.ts"
 import { prefetchOf } from "./sparsePrefetching.ts"
 import { SparseReading } from "./sparseReading.ts"
 import { streamOf } from "./sparseStreaming.ts"
@@ -39,24 +41,44 @@ export const makeInstance = <ES, EX>(
 ): Effect.Effect<SparseInstance<ES | EX>, ES | EX | SparseIoError, Scope.Scope> =>
   Effect.gen(function* () {
     const { onSourceChanged = "fail", onStoreFailure = "readThrough", source, store } = options
+    const { trustLength = false } = options
     const sizes = yield* attempt<ReturnType<typeof sizesOf>, InvalidArgument>(() => sizesOf(options))
     const name = source.name ?? unnamed
     const pin = yield* pinOf(source, name)
-    yield* pinStore(store, pin, name, onSourceChanged === "clear")
+    const isVersioned = yield* source.isVersioned ?? Effect.succeed(true)
+    const isTrusted = isVersioned || trustLength
+    yield* takeStore(store, pin, name, { clears: onSourceChanged === "clear", isTrusted })
 
-    const context = yield* Effect.context<never>()
+    // Requests outlive the span of whoever makes this.
+    const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
     const grid = new ChunkGrid(pin.length, sizes.chunkSize)
+    const hasRanges = yield* source.hasRanges ?? Effect.succeed(true)
+    if (!hasRanges) yield* mustFitOneRequest(grid, sizes, name)
     const counters = new SparseCounters(context)
     const budget = sizes.budgetChunks === Infinity ? undefined : new SparseBudget(sizes.budgetChunks)
-    const keeping = new SparseKeeping({ store, grid, counters, budget, onStoreFailure, source: name })
+    const keeping = new SparseKeeping({
+      store,
+      grid,
+      counters,
+      budget,
+      onStoreFailure,
+      // Where nothing can be fetched but everything, parts are of no use.
+      asks: isTrusted && hasRanges,
+      source: name
+    })
     yield* fillFromStore(store, keeping, budget)
 
     const { identity } = pin
     const fetching = new SparseFetching({ source, name, identity, keeping, counters })
     const interrupted = ({ first }: ChunkRange): SourceFailed =>
       new SourceFailed({ source: name, offset: grid.startOf(first), reason: "the request was interrupted" })
-    const { concurrency, runChunks: longest } = sizes
+    const closed = ({ first }: ChunkRange): SourceFailed =>
+      new SourceFailed({ source: name, offset: grid.startOf(first), reason: "the SparseIo is closed" })
     const { presence } = keeping
+    const last = grid.count - 1
+    if (!hasRanges && !presence.hasAll(0, last)) presence.clear()
+    const concurrency = hasRanges ? sizes.concurrency : 1
+    const longest = hasRanges ? sizes.runChunks : Math.max(1, grid.count)
     const flights: SparseFlights<FetchError<ES, EX>> = new SparseFlights({
       presence,
       counters,
@@ -64,6 +86,7 @@ export const makeInstance = <ES, EX>(
       longest,
       fetch: (flight) => fetching.fetch(flight, flights),
       interrupted,
+      closed,
       context
     })
     yield* Effect.addFinalizer(() =>
@@ -81,9 +104,14 @@ export const makeInstance = <ES, EX>(
       workers,
       name
     })
+    const fetchAhead = (chunks: ChunkRange) =>
+      keeping.favour(chunks, prefetchOf({ presence, flights, workers, longest }, chunks))
+    const all = Effect.suspend(() => fetchAhead({ first: 0, last }))
     const service: SparseIoService<ES | EX> = {
       name,
       identity: source.identity === undefined ? undefined : Effect.succeed(identity),
+      isVersioned: Effect.succeed(isVersioned),
+      hasRanges: Effect.succeed(hasRanges),
       length: Effect.succeed(pin.length),
       chunkSize: sizes.chunkSize,
       readChunk: reading.readChunk,
@@ -94,15 +122,15 @@ export const makeInstance = <ES, EX>(
           attempt<Stream.Stream<Uint8Array, FetchError<ES, EX> | InvalidArgument>, InvalidArgument>(() => {
             checkRange("stream", from, length ?? 0)
             const to = length === undefined ? grid.length : Math.min(grid.length, from + length)
-            return streamOf({ grid, flights, reading, ahead: sizes.aheadChunks }, from, to)
+            const pieces = streamOf({ grid, flights, reading, ahead: sizes.aheadChunks }, from, to)
+            return hasRanges || from >= to ? pieces : Stream.unwrap(Effect.as(all, pieces))
           })
         ),
       coverage: keeping.coverage,
       prefetch: (range) =>
         Effect.flatMap(
           attempt<ChunkRange | undefined, InvalidArgument>(() => chunksOf(grid, range)),
-          (chunks) =>
-            chunks === undefined ? Effect.void : prefetchOf({ presence, flights, workers, longest }, chunks)
+          (chunks) => (chunks === undefined ? Effect.void : fetchAhead(chunks))
         ),
       viewer: () => makeViewer(reading.read, grid.length),
       stats: () => counters.stats(),
@@ -128,25 +156,64 @@ const pinOf = <E>(
     return { identity: expected, length: bytes }
   })
 
-const pinStore = <E>(
-  { clear, pin }: ExtentStore<E>,
+/** What comes only from its beginning on has to come by one request, or it would come many times. */
+const mustFitOneRequest = (
+  { chunkSize, count, length }: ChunkGrid,
+  { budgetChunks }: SparseSizes,
+  source: string
+): Effect.Effect<void, SourceFailed> => {
+  if (count <= Math.min(maxRunChunks, budgetChunks)) return Effect.void
+  const least = Math.ceil(length / maxRunChunks)
+  const need =
+    count <= maxRunChunks ? `a budgetBytes of ${count * chunkSize}` : `a chunkSize of ${least} or more`
+  const reason = `it gives no parts of its ${length} bytes, and to fetch and keep them all takes ${need}`
+  return Effect.fail(new SourceFailed({ source, offset: 0, reason }))
+}
+
+interface StoreTaking {
+  /** Whether a store of another version is cleared. */
+  readonly clears: boolean
+  /** Whether a store that has something of this version and length is believed to have it of this object. */
+  readonly isTrusted: boolean
+}
+
+/** Makes a store one of this version, if what it has is. */
+const takeStore = <E>(
+  store: ExtentStore<E>,
   version: SourcePin,
   source: string,
-  clears: boolean
+  { clears, isTrusted }: StoreTaking
 ): Effect.Effect<void, E | SourceChanged> => {
-  if (pin === undefined) return Effect.void
-  const pinned = pin(version, source)
-  if (!clears || clear === undefined) return pinned
+  const { clear, pin } = store
+  const pinned =
+    pin === undefined ? Effect.void : Effect.flatten(attempt<Pinning<E>, E>(() => pin(version, source)))
+  const taken = isTrusted ? pinned : Effect.andThen(pinned, mustBeEmpty(store, version, source))
+  if (!clears || clear === undefined) return taken
   return Effect.catchIf(
-    pinned,
+    taken,
     (error): error is SourceChanged => error instanceof SourceChanged,
-    () =>
-      Effect.andThen(
-        clear,
-        Effect.suspend(() => pin(version, source))
-      )
+    () => Effect.andThen(clear, pinned)
   )
 }
+
+type Pinning<E> = Effect.Effect<void, E | SourceChanged>
+
+/** What was kept of an object whose version only its length tells may be of another version. */
+const mustBeEmpty = <E>(
+  { extents }: ExtentStore<E>,
+  { length }: SourcePin,
+  source: string
+): Effect.Effect<void, E | SourceChanged> =>
+  Effect.gen(function* () {
+    const isEmpty = yield* attempt<boolean, E>(() => {
+      for (const _ of extents?.() ?? []) return false
+      return true
+    })
+    if (isEmpty) return
+    const expected = `of a version that nothing but its length of ${length} bytes tells`
+    const found = "of one that has the same length, and may be another"
+    return yield* new SourceChanged({ source, expected, found })
+  })
 
 /** The chunks that a range touches, as far as the object goes. Throws `InvalidArgument`. */
 const chunksOf = (grid: ChunkGrid, { length, offset }: Extent): ChunkRange | undefined => {

@@ -11,10 +11,10 @@
 import * as Effect from "effect/Effect"
 import type { Extent } from "../bytes/extent.ts"
 import type { ExtentStore, UnsafeExtentStore } from "../file/extentStore.ts"
-import { thrown } from "../io/attempt.ts"
+import { attempt, thrown } from "../io/attempt.ts"
 import type { SparseBudget } from "./sparseBudget.ts"
 import type { SparseCounters } from "./sparseCounters.ts"
-import type { ChunkGrid } from "./sparseGrid.ts"
+import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
 import { SparsePresence } from "./sparsePresence.ts"
 
 /** Reads of a chunk that are under way. */
@@ -32,12 +32,18 @@ const consequences: { readonly [F in Failing]: string } = {
   delete: "nothing more is kept until it can"
 }
 
+/** A store may make them share what they cost: an fsync, say. */
+const deletionsAtOnce = 128
+const together = { concurrency: "unbounded", discard: true } as const
+
 export interface SparseKeepingOptions<EX> {
   readonly store: ExtentStore<EX>
   readonly grid: ChunkGrid
   readonly counters: SparseCounters
   readonly budget: SparseBudget | undefined
   readonly onStoreFailure: "readThrough" | "fail"
+  /** Whether a store that can't tell what it had before is asked for it. */
+  readonly asks: boolean
   /** What warnings call the object. */
   readonly source: string
 }
@@ -54,6 +60,8 @@ export class SparseKeeping<EX> {
   private readonly budget: SparseBudget | undefined
   private readonly readings = new Map<number, Readings>()
   private readonly warned = new Set<Failing>()
+  /** The ranges that are fetched for later now. */
+  private readonly favoured = new Set<ChunkRange>()
   private isSealed = false
 
   constructor(options: SparseKeepingOptions<EX>) {
@@ -62,7 +70,7 @@ export class SparseKeeping<EX> {
     this.unsafe = options.store.unsafe
     this.budget = options.budget
     this.answersAtOnce = this.unsafe !== undefined
-    this.mustBeAsked = options.store.extents === undefined
+    this.mustBeAsked = options.store.extents === undefined && options.asks
   }
 
   /** Nothing is stored from now on. */
@@ -110,12 +118,13 @@ export class SparseKeeping<EX> {
    * then on.
    */
   probe(index: number): Effect.Effect<Uint8Array | undefined, EX> {
-    const { grid, options } = this
-    return options.store.readExtent(grid.startOf(index)).pipe(
-      Effect.flatMap((bytes) =>
-        bytes.length === grid.lengthOf(index) ? Effect.as(this.find(index), bytes) : Effect.undefined
-      ),
-      Effect.catch((error) => Effect.as(this.unreadable(index, error), undefined))
+    const { grid } = this
+    return this.readExtent(grid.startOf(index)).pipe(
+      Effect.matchEffect({
+        onFailure: (error) => Effect.as(this.unreadable(index, error), undefined),
+        onSuccess: (bytes) =>
+          bytes.length === grid.lengthOf(index) ? Effect.as(this.find(index), bytes) : Effect.undefined
+      })
     )
   }
 
@@ -149,10 +158,28 @@ export class SparseKeeping<EX> {
     this.readings.delete(index)
   }
 
+  /**
+   * Runs what fetches a range for later: its chunks that come meanwhile, or are there, don't make room for one
+   * another. A range that the budget has no room for goes by like any other.
+   */
+  favour<A, E>(range: ChunkRange, fetch: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    const { budget, favoured } = this
+    if (budget === undefined || !budget.fits(range)) return fetch
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const own = { ...range }
+        favoured.add(own)
+        return own
+      }),
+      () => Effect.andThen(budget.keep(range), fetch),
+      (own) => Effect.sync(() => favoured.delete(own))
+    )
+  }
+
   /** Gives a place to a chunk; the one that loses its own is gone from here on, and to be deleted. */
   give(budget: SparseBudget, index: number): void {
     const { grid } = this
-    const evicted = budget.enter(index)
+    const evicted = this.isFavoured(index) ? budget.enterKept(index) : budget.enter(index)
     if (evicted === -1) return
     this.forget(evicted)
     budget.doomed.set(grid.startOf(evicted), grid.lengthOf(evicted))
@@ -160,13 +187,15 @@ export class SparseKeeping<EX> {
 
   /** Deletes what is doomed, but for what begins at `except`. */
   deleteDoomed(budget: SparseBudget, except?: number): Effect.Effect<void, EX> {
-    const { counters, store } = this.options
-    return Effect.gen(function* () {
-      for (const [offset, length] of budget.doomed) {
-        if (offset === except) continue
-        yield* store.deleteExtent(offset)
-        budget.doomed.delete(offset)
-        counters.add("evictedBytes", length)
+    return Effect.gen({ self: this }, function* () {
+      for (;;) {
+        const batch: Array<number> = []
+        for (const offset of budget.doomed.keys()) {
+          if (offset !== except) batch.push(offset)
+          if (batch.length === deletionsAtOnce) break
+        }
+        if (batch.length === 0) return
+        yield* Effect.forEach(batch, (offset) => this.delete(budget, offset), together)
       }
     })
   }
@@ -184,20 +213,39 @@ export class SparseKeeping<EX> {
     )
   }
 
+  private delete(budget: SparseBudget, offset: number): Effect.Effect<void, EX> {
+    const { counters, store } = this.options
+    return Effect.map(
+      performed(() => store.deleteExtent(offset)),
+      () => {
+        counters.add("evictedBytes", budget.doomed.get(offset) ?? 0)
+        budget.doomed.delete(offset)
+      }
+    )
+  }
+
+  private isFavoured(index: number): boolean {
+    for (const { first, last } of this.favoured) if (first <= index && index <= last) return true
+    return false
+  }
+
   private use(first: number, last: number): void {
     const { budget } = this
     if (budget === undefined) return
     for (let index = first; index <= last; index++) budget.use(index)
   }
 
-  /** A chunk turned out to be there. */
-  private find(index: number): Effect.Effect<void> {
+  /** A chunk turned out to be there; what it has no room beside is deleted. */
+  private find(index: number): Effect.Effect<void, EX> {
     const { budget, presence } = this
-    const add = Effect.sync(() => {
-      if (budget !== undefined && !budget.use(index)) this.give(budget, index)
+    if (budget === undefined) return Effect.sync(() => presence.add(index))
+    const add = Effect.suspend(() => {
       presence.add(index)
+      if (budget.use(index)) return Effect.void
+      this.give(budget, index)
+      return Effect.catch(this.deleteDoomed(budget), (error) => this.survive("delete", error))
     })
-    return budget === undefined ? add : budget.turn.withPermit(add)
+    return budget.turn.withPermit(add)
   }
 
   /** Whether the store gave what was there. */
@@ -229,7 +277,7 @@ export class SparseKeeping<EX> {
         if (bytes !== undefined) buffer.set(bytes.subarray(from, from + buffer.length))
         return this.judge(index, bytes !== undefined)
       }),
-      Effect.catch((error) => this.unreadable(index, error)),
+      Effect.catch((error) => (readings.stale ? Effect.succeed(false) : this.unreadable(index, error))),
       Effect.ensuring(
         Effect.sync(() => {
           if (--readings.count === 0 && this.readings.get(index) === readings) this.readings.delete(index)
@@ -238,19 +286,23 @@ export class SparseKeeping<EX> {
     )
   }
 
+  private readExtent(start: number): Effect.Effect<Uint8Array, EX> {
+    return performed(() => this.options.store.readExtent(start))
+  }
+
   /** All bytes of a chunk: an extent, or several in a row, of another chunk size. */
   private gather(index: number): Effect.Effect<Uint8Array | undefined, EX> {
-    const { grid, mustBeAsked, options } = this
+    const { grid, options } = this
     const start = grid.startOf(index)
     const length = grid.lengthOf(index)
-    return Effect.gen(function* () {
-      const first = yield* options.store.readExtent(start)
+    return Effect.gen({ self: this }, function* () {
+      const first = yield* this.readExtent(start)
       if (first.length >= length) return first
-      if (first.length === 0 || mustBeAsked) return undefined
+      if (first.length === 0 || options.store.extents === undefined) return undefined
       const bytes = new Uint8Array(length)
       bytes.set(first)
       for (let done = first.length; done < length;) {
-        const next = yield* options.store.readExtent(start + done)
+        const next = yield* this.readExtent(start + done)
         if (next.length === 0) return undefined
         bytes.set(next.subarray(0, length - done), done)
         done += next.length
@@ -259,12 +311,12 @@ export class SparseKeeping<EX> {
     })
   }
 
+  /** What the store has taken is known to be there, even if nobody waits for it any more. */
   private create(index: number, bytes: Uint8Array): Effect.Effect<void, EX> {
     return Effect.suspend(() => {
       if (this.isSealed) return Effect.void
-      return Effect.map(this.options.store.createExtent(this.grid.startOf(index), bytes), () =>
-        this.presence.add(index)
-      )
+      const created = performed(() => this.options.store.createExtent(this.grid.startOf(index), bytes))
+      return Effect.uninterruptible(Effect.map(created, () => this.presence.add(index)))
     })
   }
 
@@ -285,3 +337,7 @@ export class SparseKeeping<EX> {
     return budget.turn.withPermit(Effect.andThen(Effect.andThen(deleted, room), create))
   }
 }
+
+/** An operation of the store: what it throws at once, with a tag, is its failure. */
+const performed = <A, E>(operation: () => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatten(attempt<Effect.Effect<A, E>, E>(operation))

@@ -24,19 +24,27 @@ export const fillFromStore = <E>(
 ): Effect.Effect<void, E> =>
   Effect.gen(function* () {
     if (store.extents === undefined) return
-    const extents = yield* attempt<Iterable<Extent>, E>(store.extents)
+    const { extents } = store
+    const listed = yield* attempt<Iterator<Extent>, E>(() => extents()[Symbol.iterator]())
     const add = budget === undefined ? unite(keeping) : count(keeping, budget)
-    let passed = 0
-    for (const { length, offset } of extents) {
-      // What makes no sense is no extent of this object.
-      if (isOffset(offset) && isOffset(length) && length > 0)
-        add(offset, Math.min(offset + length, 2 ** 53 - 1))
-      if (++passed % stepExtents === 0) yield* Effect.yieldNow
-    }
+    while (yield* attempt<boolean, E>(() => addSome(listed, add))) yield* Effect.yieldNow
     add(Infinity, Infinity)
     if (budget === undefined) return
     yield* Effect.catch(keeping.deleteDoomed(budget), (error) => keeping.survive("delete", error))
   })
+
+/** Passes some extents. Whether there may be more. */
+const addSome = (extents: Iterator<Extent>, add: Add): boolean => {
+  for (let passed = 0; passed < stepExtents; passed++) {
+    const next = extents.next()
+    if (next.done === true) return false
+    const { length, offset } = next.value
+    // What makes no sense is no extent of this object.
+    if (isOffset(offset) && isOffset(length) && length > 0)
+      add(offset, Math.min(offset + length, 2 ** 53 - 1))
+  }
+  return true
+}
 
 /** Takes the extent from `start` to `end`; they ascend, and both are Infinity behind the last. */
 type Add = (start: number, end: number) => void

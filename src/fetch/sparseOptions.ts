@@ -11,7 +11,7 @@ const defaultRequestBytes = 16 * 1024 * 1024
 const defaultReadAheadBytes = 4 * 1024 * 1024
 
 /** However small chunks are, what is kept in mind for those of one request must stay small. */
-const maxRunChunks = 16_384
+export const maxRunChunks = 16_384
 
 export interface SparseSizes {
   /** Bytes. */

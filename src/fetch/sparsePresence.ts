@@ -68,6 +68,10 @@ export class SparsePresence {
     if (--page.count === 0) this.pages.delete(number)
   }
 
+  clear(): void {
+    this.pages.clear()
+  }
+
   /** The runs of what is there, ascending; none touches another. */
   *runs(): Generator<ChunkRange> {
     let first = -1

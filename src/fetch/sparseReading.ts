@@ -10,6 +10,7 @@ import * as Effectable from "effect/Effectable"
 import { InvalidArgument, ReadOutOfBounds } from "../bytes/errors.ts"
 import { isOffset } from "../bytes/offset.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
+import type { ChunkKeeper } from "./sparseArrival.ts"
 import type { SparseCounters } from "./sparseCounters.ts"
 import type { SparseFlights } from "./sparseFlights.ts"
 import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
@@ -56,7 +57,7 @@ export class SparseReading<E> {
     Effect.suspend((): Effect.Effect<Uint8Array, E | InvalidArgument | ReadOutOfBounds> => {
       const { length } = this.grid
       if (!isOffset(offset)) return Effect.fail(noOffset("readChunk", offset))
-      if (offset < length) return this.chunk(this.grid.indexOf(offset))
+      if (offset < length) return this.chunk(this.grid.indexOf(offset), "caller")
       return Effect.fail(
         new ReadOutOfBounds({ path: this.name, offset, length: this.grid.chunkSize, end: length })
       )
@@ -70,8 +71,8 @@ export class SparseReading<E> {
     return this.give(offset, length === buffer.length ? buffer : buffer.subarray(0, length), length)
   }
 
-  /** A whole chunk, in memory that is shared with those who waited for it too. */
-  chunk(index: number): Effect.Effect<Uint8Array, E> {
+  /** A whole chunk, in memory that is shared with those who waited for it to the same end. */
+  chunk(index: number, keeper: ChunkKeeper): Effect.Effect<Uint8Array, E> {
     const { flights, grid, keeping } = this
     return Effect.suspend(() => {
       if (keeping.presence.has(index)) {
@@ -79,11 +80,11 @@ export class SparseReading<E> {
         return this.give(grid.startOf(index), bytes, bytes)
       }
       return Effect.uninterruptibleMask((restore) => {
-        const taker = new KeepingTaker<E>()
+        const taker = new KeepingTaker<E>(keeper)
         const demand = flights.ask({ first: index, last: index }, taker, () => {})
         const taken = Effect.suspend(() =>
           // Between two steps it may have come into the store.
-          taker.bytes === undefined ? this.chunk(index) : Effect.succeed(taker.bytes)
+          taker.bytes === undefined ? this.chunk(index, keeper) : Effect.succeed(taker.bytes)
         )
         return Effect.onExit(restore(Effect.andThen(Deferred.await(taker.result), taken)), () =>
           flights.leave(demand)

@@ -3,16 +3,18 @@
  *
  * It believes nothing of what a source says of its bytes: too few or too many of them are
  * `SourceFailed`, and a chunk that is not whole goes nowhere. Of a source's memory nothing is kept beyond the step in
- * which it was given. What it takes itself is a chunk, or a mebibyte of small ones.
+ * which it was given. What it takes itself is a chunk, or some small ones.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { SourceFailed } from "../bytes/errors.ts"
-import { synchronousTransferBytes } from "../io/Io.ts"
 import type { ByteSource } from "./ByteSource.ts"
 import { ArrivedChunk } from "./sparseArrival.ts"
 import type { SparseCounters } from "./sparseCounters.ts"
 import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
+
+/** What is read at a time where there is no stream: it stays in the processor's cache until it is stored. */
+const pieceBytes = 1 << 18
 
 export interface SparseRequestOptions<ES, E> {
   readonly source: ByteSource<ES>
@@ -107,7 +109,7 @@ export class SparseRequest<ES, E> {
 
   private readPieces(): Effect.Effect<void, ES | E | SourceFailed> {
     const { grid, range } = this.options
-    const most = Math.max(1, Math.floor(synchronousTransferBytes / grid.chunkSize))
+    const most = Math.max(1, Math.floor(pieceBytes / grid.chunkSize))
     return Effect.gen({ self: this }, function* () {
       while (!this.isDone) {
         yield* this.readPiece({ first: this.next, last: Math.min(this.next + most - 1, range.last) })

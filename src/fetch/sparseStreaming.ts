@@ -1,6 +1,9 @@
 /**
  * Bytes in order: a stream that asks for chunks some way ahead of whoever takes them, in long requests, and
  * holds no more than those. Whoever stops taking stops the asking; whoever leaves leaves nothing under way.
+ *
+ * A chunk that failed ahead of whoever takes ends nothing: what is before it is given, and it is asked for once more, with all
+ * that failed behind it, when its turn comes.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -43,7 +46,8 @@ class SparseAhead<E> {
   /** Chunks that were asked for and neither came nor failed. */
   private readonly coming = new Set<number>()
   private readonly arrived = new Map<number, Uint8Array>()
-  private hasFailed = false
+  /** Chunks that were asked for ahead and failed. */
+  private readonly lost = new Set<number>()
   /** The chunk that is waited for. */
   private waiting: { readonly index: number; readonly result: Deferred.Deferred<void, E> } | undefined
 
@@ -61,15 +65,15 @@ class SparseAhead<E> {
       const { grid } = this.options
       if (this.position >= this.to) return Cause.done()
       const index = grid.indexOf(this.position)
+      this.askAgain(index)
       this.askAhead(index)
-      const piece = Effect.map(this.chunk(index), (bytes) => {
+      return Effect.map(this.chunk(index), (bytes) => {
         const start = grid.startOf(index)
         const from = this.position - start
         const to = Math.min(bytes.length, this.to - start)
         this.position = start + to
         return [bytes.subarray(from, to)] as const
       })
-      return this.hasFailed ? Effect.andThen(this.leaveFailed, piece) : piece
     }
   )
 
@@ -77,56 +81,60 @@ class SparseAhead<E> {
     const left = [...this.demands].map((demand) => this.options.flights.leave(demand))
     this.demands.clear()
     this.coming.clear()
+    this.lost.clear()
     this.arrived.clear()
-    return Effect.all(left, { discard: true })
+    return Effect.all(left, { concurrency: "unbounded", discard: true })
   })
 
-  /** What one of the demands that failed still waits for is of no use. */
-  private readonly leaveFailed: Effect.Effect<void> = Effect.suspend(() => {
-    this.hasFailed = false
-    const failed = [...this.demands].filter(({ isOver }) => isOver)
-    for (const demand of failed) this.demands.delete(demand)
-    return Effect.all(
-      failed.map((demand) => this.options.flights.leave(demand)),
-      { discard: true }
-    )
-  })
+  /** Asks for what failed, from the chunk on whose turn it is. */
+  private askAgain(index: number): void {
+    let last = index
+    while (this.lost.delete(last)) last++
+    if (last > index) this.ask({ first: index, last: last - 1 })
+  }
 
   /** Asks for more, when half of what may be ahead has been taken. */
   private askAhead(index: number): void {
-    const { ahead, flights } = this.options
+    const { ahead } = this.options
     const first = Math.max(this.asked, index)
     if (first - index > ahead / 2) return
     const last = Math.min(index + ahead, this.end - 1)
     if (first > last) return
     this.asked = last + 1
-    for (let i = first; i <= last; i++) this.coming.add(i)
-    const range = { first, last }
-    const demand = flights.ask(range, this.takerOf(range), (kept) => this.coming.delete(kept))
+    this.ask({ first, last })
+  }
+
+  private ask(range: ChunkRange): void {
+    for (let index = range.first; index <= range.last; index++) this.coming.add(index)
+    const demand = this.options.flights.ask(range, this.takerOf(range), (kept) => this.coming.delete(kept))
     if (demand.pending > 0) this.demands.add(demand)
   }
 
   private takerOf({ first, last }: ChunkRange): ChunkTaker<E> {
     return {
       storedOnly: false,
+      isAhead: true,
       take: (index, chunk) => {
         this.coming.delete(index)
-        this.arrived.set(index, chunk.keep())
+        this.arrived.set(index, chunk.keep("stream"))
+      },
+      taken: (index) => {
         if (this.waiting?.index === index) this.wake(Exit.void)
       },
       finish: () => {
         for (const demand of this.demands) if (demand.pending === 0) this.demands.delete(demand)
       },
       fail: (cause) => {
-        // What was asked for ahead is asked for again when its turn comes.
-        for (let index = first; index <= last; index++) this.coming.delete(index)
-        this.hasFailed = true
-        const { waiting } = this
-        if (waiting !== undefined && waiting.index >= first && waiting.index <= last) {
-          this.wake(Exit.failCause(cause))
-        }
-      }
+        for (let index = first; index <= last; index++) this.lose(index, cause)
+      },
+      lose: (index, cause) => this.lose(index, cause)
     }
+  }
+
+  private lose(index: number, cause: Cause.Cause<E>): void {
+    if (!this.coming.delete(index)) return
+    this.lost.add(index)
+    if (this.waiting?.index === index) this.wake(Exit.failCause(cause))
   }
 
   private wake(exit: Exit.Exit<void, E>): void {
@@ -142,7 +150,8 @@ class SparseAhead<E> {
         this.arrived.delete(index)
         return Effect.succeed(bytes)
       }
-      if (!this.coming.has(index)) return this.options.reading.chunk(index)
+      if (!this.coming.has(index)) return this.options.reading.chunk(index, "stream")
+      this.options.flights.hasten(index)
       const result = Deferred.makeUnsafe<void, E>()
       this.waiting = { index, result }
       return Effect.andThen(Deferred.await(result), this.chunk(index))

@@ -5,15 +5,18 @@
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
-import type { ArrivedChunk } from "./sparseArrival.ts"
+import type { ArrivedChunk, ChunkKeeper } from "./sparseArrival.ts"
 import type { ChunkTaker } from "./sparseFlights.ts"
 import type { ChunkGrid } from "./sparseGrid.ts"
 
 abstract class WaitingTaker<E> implements ChunkTaker<E> {
   readonly storedOnly: boolean = false
+  readonly isAhead: boolean = false
   readonly result = Deferred.makeUnsafe<void, E>()
 
   abstract take(index: number, chunk: ArrivedChunk): void
+
+  taken(): void {}
 
   finish(): void {
     Deferred.doneUnsafe(this.result, Exit.void)
@@ -49,15 +52,22 @@ export class CopyingTaker<E> extends WaitingTaker<E> {
 /** Keeps one chunk. */
 export class KeepingTaker<E> extends WaitingTaker<E> {
   bytes: Uint8Array | undefined
+  private readonly keeper: ChunkKeeper
+
+  constructor(keeper: ChunkKeeper) {
+    super()
+    this.keeper = keeper
+  }
 
   override take(_index: number, chunk: ArrivedChunk): void {
-    this.bytes = chunk.keep()
+    this.bytes = chunk.keep(this.keeper)
   }
 }
 
 /** Wants chunks to be in the store. */
 export class StoringTaker<E> extends WaitingTaker<E> {
   override readonly storedOnly = true
+  override readonly isAhead = true
 
   override take(): void {}
 }

@@ -80,17 +80,31 @@ export class PageSlots {
 
   /** Gives a slot to `page`, which must be absent. Where none is free, another page loses its own. */
   insert(page: number): number {
-    const remembered = this.departed.find(page)
-    if (remembered !== -1) this.departed.empty(remembered)
-    const target = remembered === -1 ? arrivals : kept
+    const target = this.recall(page) ? kept : arrivals
     this.lastEvicted = -1
     if (this.counts[free] === 0) this.makeRoom(target)
-    const slot = this.eldest(free)
-    this.table.put(slot, page)
-    this.used[slot] = 0
-    this.move(slot, target)
+    const slot = this.place(page, target)
     if (this.counts[arrivals] > this.arrivalsLimit) this.keepEldest()
     return slot
+  }
+
+  /**
+   * `insert` of a page that is known to be worth keeping: as long as others are in that came earlier and are not
+   * found meanwhile, those make room, for it and for the next of its kind.
+   */
+  insertKept(page: number): number {
+    this.recall(page)
+    this.lastEvicted = -1
+    if (this.counts[free] === 0) this.makeRoomAnywhere()
+    const slot = this.place(page, kept)
+    this.used[slot] = 1
+    return slot
+  }
+
+  /** Makes `page`, if it is in, one that came by `insertKept` just now. */
+  keep(page: number): void {
+    const slot = this.find(page)
+    if (slot !== -1) this.move(slot, kept)
   }
 
   /** Frees the slot of `page`, if it has one. */
@@ -119,6 +133,27 @@ export class PageSlots {
     const full = target === arrivals && counts[arrivals] === this.arrivalsLimit
     if (full || counts[kept] === 0) this.depart(this.eldest(arrivals))
     else this.lastEvicted = this.release(this.unused())
+  }
+
+  /** Evicts one of the pages that are least worth keeping. */
+  private makeRoomAnywhere(): void {
+    if (this.counts[arrivals] > 0) this.depart(this.eldest(arrivals))
+    else this.lastEvicted = this.release(this.unused())
+  }
+
+  /** Whether a page is remembered, which it is no longer. */
+  private recall(page: number): boolean {
+    const remembered = this.departed.find(page)
+    if (remembered !== -1) this.departed.empty(remembered)
+    return remembered !== -1
+  }
+
+  private place(page: number, ring: number): number {
+    const slot = this.eldest(free)
+    this.table.put(slot, page)
+    this.used[slot] = 0
+    this.move(slot, ring)
+    return slot
   }
 
   private depart(slot: number): void {

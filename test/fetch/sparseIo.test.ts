@@ -2,11 +2,12 @@
  * What a SparseIo reads: the bytes of its source, in whatever way they are asked for.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { SparseIo } from "../../src/fetch/SparseIo.ts"
-import { bytesAt, run } from "../file/pageDevices.ts"
+import { bytesAt, run, start } from "../file/pageDevices.ts"
 import { collect, instanceOf, type TestOptions, TestSource, TestStore } from "./sparseIoDoubles.ts"
 
 const length = 100
@@ -252,6 +253,32 @@ describe("a viewer", () => {
         yield* one.seek(95)
         expect(yield* one.read(buffer)).toBe(5)
         expect(one.position()).toBe(100)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "reads in turn, and stays where it was moved during a read",
+    run(
+      Effect.gen(function* () {
+        const { io, source } = yield* made()
+        source.wait = Effect.sleep(2)
+        const viewer = io.viewer()
+        const buffers = [new Uint8Array(10), new Uint8Array(30), new Uint8Array(20)]
+        const reads = yield* Effect.forEach(buffers, (buffer) => start(viewer.read(buffer)))
+        yield* Fiber.joinAll(reads)
+        expect(buffers).toEqual([bytesAt(0, 10), bytesAt(10, 30), bytesAt(40, 20)])
+        expect(viewer.position()).toBe(60)
+        const buffer = new Uint8Array(30)
+        const last = yield* start(viewer.read(buffer))
+        expect(yield* viewer.seek(3)).toBe(3)
+        yield* Fiber.join(last)
+        expect(buffer).toEqual(bytesAt(60, 30))
+        expect(viewer.position()).toBe(3)
+        const left = yield* start(viewer.read(new Uint8Array(97)))
+        yield* Fiber.interrupt(left)
+        expect(yield* viewer.read(buffer)).toBe(30)
+        expect(viewer.position()).toBe(33)
       }).pipe(Effect.scoped)
     )
   )

@@ -52,6 +52,96 @@ describe("a budget", () => {
     )
   )
 
+  it.each([1, 5, 80, 160])("leaves all of a prefetch of %d chunks that it has room for", (chunks) =>
+    run(
+      Effect.gen(function* () {
+        for (const before of ["nothing", "prefetch", "reads", "part"]) {
+          const source = new TestSource({ length: 16_000 })
+          const store = new TestStore()
+          const { service: io } = yield* instanceOf(source, store, { budgetBytes: 16 * 160 })
+          if (before === "prefetch") yield* io.prefetch({ offset: 0, length: 16 * 160 })
+          if (before !== "nothing") yield* io.read(0, new Uint8Array(16 * 200))
+          if (before !== "nothing") yield* io.read(0, new Uint8Array(16 * 300))
+          if (before === "part") yield* collect(io.stream(8000, 100))
+          const range = { offset: 8000, length: 16 * chunks }
+          yield* io.prefetch(range)
+          const there = (yield* io.coverage()).find(({ offset }) => offset === 8000)
+          expect(there?.length).toBeGreaterThanOrEqual(range.length)
+          source.takeCalls()
+          yield* io.prefetch(range)
+          expect(source.calls).toEqual([])
+          expect(store.bytes).toBeLessThanOrEqual(16 * 160)
+        }
+      }).pipe(Effect.scoped)
+    )()
+  )
+
+  it(
+    "is kept of what is found in a store that can't tell what it has",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore({ tells: false })
+        for (let offset = 0; offset < 800; offset += 16) store.kept.set(offset, bytesAt(offset, 16))
+        const { service: io } = yield* instanceOf(source, store, { budgetBytes: 32 })
+        for (let offset = 0; offset < 800; offset += 16) {
+          expect(yield* io.readChunk(offset)).toEqual(bytesAt(offset, 16))
+          expect(store.bytes).toBe(Math.min(800, 800 - offset + 16))
+        }
+        expect([store.bytes, source.calls.length]).toEqual([32, 0])
+        expect(io.stats()).toMatchObject({ evictedBytes: 768, hits: 50 })
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "is kept of what is found as far as the store can delete",
+    run(
+      Effect.gen(function* () {
+        for (const onStoreFailure of ["readThrough", "fail"] as const) {
+          const store = new TestStore({ tells: false })
+          for (let offset = 0; offset < 160; offset += 16) store.kept.set(offset, bytesAt(offset, 16))
+          store.failing.add("delete")
+          const source = new TestSource({ length })
+          const { service: io } = yield* instanceOf(source, store, { budgetBytes: 16, onStoreFailure })
+          yield* io.readChunk(0)
+          const second = yield* Effect.exit(io.readChunk(16))
+          expect(second._tag).toBe(onStoreFailure === "fail" ? "Failure" : "Success")
+          store.failing.clear()
+          expect(yield* io.readChunk(32)).toEqual(bytesAt(32, 16))
+          expect([store.kept.has(0), store.kept.has(16), store.kept.has(32)]).toEqual([false, false, true])
+        }
+      }).pipe(Effect.scoped, quietly)
+    )
+  )
+
+  it(
+    "deletes many at a time of what it has no room for, or can't give up chunk by chunk",
+    run(
+      Effect.gen(function* () {
+        const store = new TestStore()
+        for (let i = 0; i < 1000; i++) store.kept.set(i * 8, bytesAt(i * 8, 8))
+        let [now, most] = [0, 0]
+        store.wait = (operation) =>
+          operation !== "delete"
+            ? Effect.void
+            : Effect.suspend(() => {
+                most = Math.max(most, ++now)
+                return Effect.andThen(
+                  Effect.sleep(1),
+                  Effect.sync(() => now--)
+                )
+              })
+        const source = new TestSource({ length: 8000 })
+        const { service: io } = yield* instanceOf(source, store, { budgetBytes: 8000 })
+        expect([store.kept.size, (yield* io.coverage()).length]).toEqual([0, 0])
+        expect(io.stats().evictedBytes).toBe(8000)
+        expect(most).toBeGreaterThan(50)
+        expect(most).toBeLessThan(500)
+      }).pipe(Effect.scoped)
+    )
+  )
+
   it(
     "counts what the store has when it is opened",
     run(
@@ -166,11 +256,11 @@ describe("a budget", () => {
         const store = new TestStore()
         const { isIdle, service: io } = yield* instanceOf(source, store, { budgetBytes: 48 })
         const { createExtent } = store
-        // It is stored, and the answer never comes.
-        let isStuck = true
+        // It is stored, and the answer comes late.
+        let isSlow = true
         Object.assign(store, {
           createExtent: (offset: number, bytes: Uint8Array) =>
-            Effect.andThen(createExtent(offset, bytes), isStuck ? Effect.never : Effect.void)
+            Effect.andThen(createExtent(offset, bytes), isSlow ? Effect.sleep(3) : Effect.void)
         })
         for (let chunk = 0; chunk < 10; chunk++) {
           const reader = yield* start(io.readChunk(chunk * 16))
@@ -178,7 +268,7 @@ describe("a budget", () => {
           yield* Fiber.interrupt(reader)
           expect(store.bytes).toBeLessThanOrEqual(48)
         }
-        isStuck = false
+        isSlow = false
         expect(yield* collect(io.stream())).toEqual(bytesAt(0, length))
         expect(store.bytes).toBeLessThanOrEqual(48)
         yield* Effect.yieldNow

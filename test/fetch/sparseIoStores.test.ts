@@ -2,6 +2,7 @@
  * Stores that fail, lose what they had, or were filled otherwise: reads are served all the same, or fail
  * where they are to.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -176,7 +177,7 @@ describe("a store of three operations", () => {
           [32, 16],
           [64, 16]
         ])
-        expect(io.stats().hits).toBe(2)
+        expect(io.stats().hits).toBe(40)
         store.kept.clear()
         const buffer = new Uint8Array(80)
         yield* io.read(0, buffer)
@@ -184,6 +185,109 @@ describe("a store of three operations", () => {
         expect(source.takeCalls()).toEqual([[0, 80]])
       }).pipe(Effect.scoped)
     )
+  )
+})
+
+describe("a store that takes its time", () => {
+  it(
+    "has what it took, though nobody waits for it any more",
+    run(
+      Effect.gen(function* () {
+        for (const budgetBytes of [Infinity, 32]) {
+          const source = new TestSource({ length })
+          const store = new TestStore()
+          store.wait = (operation) => (operation === "create" ? Effect.sleep(10) : Effect.void)
+          const { isIdle, service: io } = yield* instanceOf(source, store, { budgetBytes })
+          const reader = yield* start(io.readChunk(0))
+          yield* Effect.sleep(3)
+          yield* Fiber.interrupt(reader)
+          expect(isIdle()).toBe(true)
+          expect(yield* io.coverage()).toEqual([{ offset: 0, length: 16 }])
+          expect(yield* io.readChunk(0)).toEqual(bytesAt(0, 16))
+          expect(source.calls).toHaveLength(1)
+        }
+      }).pipe(Effect.scoped)
+    )
+  )
+})
+
+describe("a store that throws its errors", () => {
+  it(
+    "is one that fails with them",
+    run(
+      Effect.gen(function* () {
+        const thrower = (operation: string) => () => {
+          throw new StoreFailed({ operation })
+        }
+        for (const tells of [true, false]) {
+          const source = new TestSource({ length })
+          const store = new TestStore({ tells, answers: false })
+          const { createExtent } = store
+          const { service: io } = yield* instanceOf(source, store, { budgetBytes: 48 })
+          const other = yield* instanceOf(source, store, { onStoreFailure: "fail" })
+          Object.assign(store, { createExtent: thrower("create") })
+          expect(yield* io.readChunk(0)).toEqual(bytesAt(0, 16))
+          const failure = yield* Effect.flip(other.service.readChunk(0))
+          expect(failure).toEqual(new StoreFailed({ operation: "create" }))
+          Object.assign(store, { createExtent, readExtent: thrower("read"), deleteExtent: thrower("delete") })
+          for (let round = 0; round < 2; round++) {
+            expect(yield* collect(io.stream())).toEqual(bytesAt(0, length))
+          }
+          expect(store.bytes).toBeLessThanOrEqual(48)
+          expect(io.stats().storeFailures).toBeGreaterThan(3)
+          Object.assign(store, { pin: thrower("pin") })
+          expect(yield* Effect.flip(instanceOf(source, store))).toEqual(new StoreFailed({ operation: "pin" }))
+        }
+      }).pipe(Effect.scoped, quietly)
+    )
+  )
+})
+
+describe("a store that fails to read what was replaced meanwhile", () => {
+  it(
+    "still has what replaced it",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length })
+        const store = new TestStore({ answers: false })
+        const { isIdle, service: io } = yield* instanceOf(source, store, { budgetBytes: 16 })
+        yield* io.readChunk(0)
+        const gate = yield* Deferred.make<void>()
+        const { readExtent } = store
+        Object.assign(store, {
+          readExtent: () => Effect.andThen(Deferred.await(gate), new StoreFailed({ operation: "read" }))
+        })
+        const reader = yield* start(io.readChunk(0))
+        yield* Effect.sleep(1)
+        yield* io.readChunk(100)
+        yield* io.readChunk(0)
+        source.takeCalls()
+        Object.assign(store, { readExtent })
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(reader)).toEqual(bytesAt(0, 16))
+        expect(yield* io.coverage()).toEqual([{ offset: 0, length: 16 }])
+        yield* Effect.yieldNow
+        expect([source.calls, io.stats().storeFailures, isIdle()]).toEqual([[], 0, true])
+      }).pipe(Effect.scoped, quietly)
+    )
+  )
+})
+
+describe("a store whose list of extents breaks off", () => {
+  it.each([0, 1, 8192, 10_000])("after %d of them fails with what it throws", (count) =>
+    run(
+      Effect.gen(function* () {
+        const failure = new StoreFailed({ operation: "read" })
+        const extents = function* () {
+          for (let i = 0; i < count; i++) yield { offset: i * 16, length: 16 }
+          throw failure
+        }
+        const store = Object.assign(new TestStore(), { extents })
+        const source = new TestSource({ length })
+        expect(yield* Effect.flip(instanceOf(source, store))).toBe(failure)
+        expect(yield* Effect.flip(instanceOf(source, store, { budgetBytes: 160 }))).toBe(failure)
+      }).pipe(Effect.scoped)
+    )()
   )
 })
 
@@ -222,7 +326,7 @@ describe("a prefetch", () => {
         for (const [, bytes] of source.calls) expect(bytes).toBeLessThanOrEqual(160)
         expect(source.calls.reduce((sum, [, bytes]) => sum + bytes, 0)).toBe(1008 - 32)
         expect(source.takeCalls()).toHaveLength(7)
-        expect(source.mostUnderWay).toBe(4)
+        expect(source.mostUnderWay).toBe(3)
         yield* io.prefetch({ offset: 5, length: 1000 })
         yield* io.prefetch({ offset: 5, length: 0 })
         yield* io.prefetch({ offset: 10_000, length: 2 ** 50 })
@@ -258,7 +362,7 @@ describe("a prefetch", () => {
         const { isIdle, service: io } = yield* instanceOf(source, new TestStore(), { requestBytes: 160 })
         const fiber = yield* start(io.prefetch({ offset: 0, length: 10_000 }))
         yield* Effect.sleep(1)
-        expect(source.underWay.size).toBe(4)
+        expect(source.underWay.size).toBe(3)
         yield* Fiber.interrupt(fiber)
         expect([source.underWay.size, isIdle(), Exit.hasInterrupts(yield* Fiber.await(fiber))]).toEqual([
           0,

@@ -7,7 +7,15 @@ import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
-import { collect, instanceOf, quietly, type TestOptions, TestSource, TestStore } from "./sparseIoDoubles.ts"
+import {
+  broken,
+  collect,
+  instanceOf,
+  quietly,
+  type TestOptions,
+  TestSource,
+  TestStore
+} from "./sparseIoDoubles.ts"
 
 const length = 10_000
 
@@ -112,6 +120,82 @@ describe("a stream", () => {
         )
         expect(taken).toBe(500)
         expect(source.calls.filter(([offset]) => offset === 64)).toHaveLength(2)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "gives all that is before a failure ahead of it, and ends there; other requests go on",
+    run(
+      Effect.gen(function* () {
+        const options = { readAheadBytes: 160, requestBytes: 16, concurrency: 8 }
+        const { io, isIdle, source } = yield* made(options, false)
+        source.onCall = ([offset]) => {
+          source.wait = offset === 64 ? Effect.void : Effect.sleep(3)
+          if (offset === 64) source.faults.push("fails")
+        }
+        const seen: Array<number> = []
+        const failure = yield* Effect.flip(
+          Stream.runForEach(io.stream(), (piece) =>
+            Effect.sync(() => {
+              expect(source.givenUp.size).toBe(0)
+              seen.push(...piece)
+            })
+          )
+        )
+        expect(failure).toMatchObject({ _tag: "SourceFailed", offset: 64 })
+        expect(Uint8Array.from(seen)).toEqual(bytesAt(0, 64))
+        expect(source.calls.filter(([offset]) => offset === 64)).toHaveLength(2)
+        yield* Effect.yieldNow
+        expect([source.underWay.size, isIdle()]).toEqual([0, true])
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "goes on in long requests after a failure ahead of it",
+    run(
+      Effect.gen(function* () {
+        const source = new TestSource({ length: 1024, streams: true, most: 16 })
+        const { service: io } = yield* instanceOf(source, new TestStore(), { readAheadBytes: 512 })
+        let pieces = 0
+        source.waitPiece = Effect.suspend(() =>
+          ++pieces === 3 ? Effect.andThen(Effect.sleep(1), Effect.fail(broken(32))) : Effect.void
+        )
+        let taken = 0
+        yield* Stream.runForEach(io.stream(), (piece) =>
+          Effect.andThen(
+            Effect.sleep(3),
+            Effect.sync(() => {
+              expect(piece).toEqual(bytesAt(taken, piece.length))
+              taken += piece.length
+            })
+          )
+        )
+        expect(taken).toBe(1024)
+        expect(source.calls.length).toBeLessThanOrEqual(6)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it(
+    "ends all of its requests at once when it is left",
+    run(
+      Effect.gen(function* () {
+        const { io, source } = yield* made({ readAheadBytes: 64, requestBytes: 16, concurrency: 8 })
+        const aborts: Array<number> = []
+        // What is asked for at first is stuck in part, and what is asked for then altogether.
+        source.onCall = ([offset]) => void (source.wait = offset < 64 ? Effect.void : Effect.never)
+        source.abort = Effect.suspend(() => {
+          aborts.push(performance.now())
+          return Effect.sleep(200)
+        })
+        const reader = yield* start(Stream.runDrain(io.stream()))
+        yield* Effect.sleep(20)
+        expect(source.underWay.size).toBeGreaterThan(1)
+        yield* Fiber.interrupt(reader)
+        expect(Math.max(...aborts) - Math.min(...aborts)).toBeLessThan(150)
+        expect(source.underWay.size).toBe(0)
       }).pipe(Effect.scoped)
     )
   )

@@ -362,9 +362,14 @@ describe("the end of a scope", () => {
         yield* turn
         yield* Scope.close(scope, Exit.void)
         for (const fiber of waiting) {
-          expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ _tag: "SourceFailed" })
+          const failure = yield* Effect.flip(Fiber.join(fiber))
+          expect(failure).toMatchObject({ _tag: "SourceFailed", reason: "the SparseIo is closed" })
         }
-        expect(yield* Effect.flip(read(io)(300, 5))).toMatchObject({ _tag: "SourceFailed", offset: 288 })
+        expect(yield* Effect.flip(read(io)(300, 5))).toMatchObject({
+          _tag: "SourceFailed",
+          offset: 288,
+          reason: "the SparseIo is closed"
+        })
         expect(yield* read(io)(3, 5)).toEqual(bytesAt(3, 5))
         expect([source.underWay.size, isIdle()]).toEqual([0, true])
       })

@@ -33,7 +33,7 @@ describe("PageSlots", () => {
     expect(slots.find(1)).toBe(-1)
   })
 
-  it.each([1, 2, 4, 8])("with %d slots, holds a page that was just inserted", (count) => {
+  it.each([1, 2, 3, 4, 5, 7, 8])("with %d slots, holds a page that was just inserted", (count) => {
     const slots = new PageSlots(count)
     for (let i = 0; i < 100; i++) {
       const page = (i * 7919) % 23
@@ -93,13 +93,16 @@ describe("PageSlots", () => {
     expect(hits / (40 * length)).toBeGreaterThan(part)
   })
 
-  it.each([1, 2, 4, 16, 64, 1024])("of %d slots, any set of pages that fits takes them over", (count) => {
-    const slots = new PageSlots(count)
-    for (const first of [0, far, 2 * far]) {
-      for (let round = 0; round < 4; round++) readAll(slots, first, count)
-      expect(readAll(slots, first, count)).toBe(count)
+  it.each([1, 2, 3, 4, 6, 16, 50, 64, 1000, 1024])(
+    "of %d slots, any set of pages that fits takes them over",
+    (count) => {
+      const slots = new PageSlots(count)
+      for (const first of [0, far, 2 * far]) {
+        for (let round = 0; round < 4; round++) readAll(slots, first, count)
+        expect(readAll(slots, first, count)).toBe(count)
+      }
     }
-  })
+  )
 
   it("looking at a page without finding it does not keep it", () => {
     const order = (look: (slots: PageSlots, page: number) => number): boolean => {
@@ -114,6 +117,31 @@ describe("PageSlots", () => {
     }
     expect(order((slots, page) => slots.find(page))).toBe(true)
     expect(order((slots, page) => slots.peek(page))).toBe(false)
+  })
+
+  it("says which page made room for another", () => {
+    const slots = new PageSlots(5)
+    const pages = new Set<number>()
+    for (let page = 0; page < 40; page++) {
+      slots.insert(page)
+      pages.add(page)
+      expect(slots.evicted).toBe(page < 5 ? -1 : [...pages].find((each) => slots.peek(each) === -1))
+      pages.delete(slots.evicted)
+    }
+  })
+
+  it("that have grown hold the same pages, and room for more", () => {
+    const slots = new PageSlots(6)
+    readAll(slots, 0, 6)
+    slots.find(0)
+    const grown = slots.grown(11)
+    expect(grown.size).toBe(6)
+    readAll(grown, far, 5)
+    expect([held(grown, 0, 6), held(grown, far, 5), grown.size]).toEqual([6, 5, 11])
+    readAll(grown, 2 * far, 100)
+    expect(grown.size).toBe(11)
+    for (let round = 0; round < 4; round++) readAll(grown, 3 * far, 11)
+    expect(held(grown, 3 * far, 11)).toBe(11)
   })
 
   it("gives a slot that was freed to the next page, and evicts nothing for it", () => {
@@ -150,5 +178,32 @@ describe("PageSlots", () => {
     expect(slots.find(2 ** 53 - 2)).toBe(-1)
     for (const page of pages) slots.remove(page)
     expect(slots.size).toBe(0)
+  })
+
+  it.each([1, 2, 3, 5, 8, 64, 160])("of %d slots, pages that are to be kept all are", (count) => {
+    for (const found of [0, 1, 2, 3]) {
+      const slots = new PageSlots(count)
+      readAll(slots, 0, 3 * count)
+      for (let page = 0; page < 3 * count; page++) if (found > 0 && page % found === 0) slots.find(page)
+      // Some of them are in already: arrivals, and kept ones.
+      const first = 2 * count + (count >> 1)
+      for (let page = first; page < first + count; page++) slots.keep(page)
+      for (let page = first; page < first + count; page++) {
+        if (slots.peek(page) === -1) slots.insertKept(page)
+      }
+      expect(held(slots, first, count)).toBe(count)
+      if (count < 8) continue
+      readAll(slots, far, 10 * count)
+      expect(held(slots, first, count)).toBeGreaterThanOrEqual(count * 0.75)
+    }
+  })
+
+  it("pages that are to be kept make room when nobody finds them any more", () => {
+    const slots = new PageSlots(64)
+    for (let page = 0; page < 64; page++) slots.insertKept(page)
+    for (let round = 0; round < 4; round++) readAll(slots, far, 64)
+    expect(readAll(slots, far, 64)).toBe(64)
+    slots.keep(1)
+    expect(held(slots, 0, 64)).toBe(0)
   })
 })
