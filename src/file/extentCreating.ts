@@ -7,7 +7,7 @@
  *    checksum of its own.
  * 2. Where durable bytes are about to be destroyed, the record says so first, durably.
  * 3. The bytes are written.
- * 4. The record says what they are.
+ * 4. The record says what they are: where that takes more than one frame, no extent of the range is in it meanwhile.
  * 5. What the extent that was replaced held beyond the new one's end is given back to the disk.
  *
  * Where no durable bytes are in the way and the extent is not large, all of it happens at once.
@@ -16,7 +16,14 @@ import * as Effect from "effect/Effect"
 import { crc32 } from "../bytes/crc32.ts"
 import { InvalidArgument } from "../bytes/errors.ts"
 import { checkRange } from "../bytes/offset.ts"
-import { maxExtentBytes, maxPieceBytes } from "../format/extentRecord.ts"
+import type { Extent } from "../bytes/extent.ts"
+import {
+  extentEntryBytes,
+  extentFrameHeaderBytes,
+  maxExtentBytes,
+  maxExtentFrameBytes,
+  maxPieceBytes
+} from "../format/extentRecord.ts"
 import { attempt, thrown } from "../io/attempt.ts"
 import type { ExtentWriteError } from "./extentFileService.ts"
 import { deleteExtent } from "./extentDeleting.ts"
@@ -96,11 +103,14 @@ const createNow = (state: ExtentState, offset: number, bytes: Uint8Array, tails:
   let sum: number
   try {
     if (state.readers.size > 0) state.touch(offset, offset + length)
+    // Even where nothing is said: what was there may be gone.
+    journal.changed = true
     data.unsafe.writeAt(offset, bytes)
     sum = crc32(bytes)
-    journal.frame.create(offset, length, sum)
-    sayVoid(state, tails)
-    journal.commit()
+    state.say(({ room }) => {
+      room.create(offset, length, sum)
+      sayVoid(state, tails)
+    })
   } catch (cause) {
     undo(state, offset, length)
     throw cause
@@ -153,17 +163,21 @@ const createInTurn = Effect.fnUntraced(function* (
   yield* beginChanges(state)
   const tails = yield* attempt<Ranges, ExtentWriteError>(() => prepare(state, offset, length))
   const gone = [offset, offset + length, ...tails]
-  yield* attempt<void, ExtentWriteError>(() => {
-    sayVoid(state, gone)
-    state.journal.commit()
-  })
+  // Their pieces may come back before the new extent does.
+  const holders = isOneFrame(length) ? noExtents : heldIn(state, offset, length)
+  yield* attempt<void, ExtentWriteError>(() =>
+    state.say((journal) => {
+      for (const holder of holders) journal.room.forget(holder.offset)
+      sayVoid(state, gone)
+    })
+  )
   // That these bytes are gone is durable before they are.
   if (index.holdsDurable(gone) || !state.recordReady) yield* syncChanges(state)
   for (let i = 0; i < gone.length; i += 2) index.void(gone[i], gone[i + 1] - gone[i])
   state.flux = { from: offset, to: offset + length }
   state.touch(offset, offset + length)
   yield* Effect.ensuring(
-    Effect.onError(writePieces(state, offset, bytes), () => undoInTurn(state, offset, length)),
+    Effect.onError(writePieces(state, offset, bytes, holders), () => undoInTurn(state, offset, length)),
     Effect.sync(() => {
       state.flux = undefined
     })
@@ -173,13 +187,26 @@ const createInTurn = Effect.fnUntraced(function* (
   }
 })
 
-/** Writes the bytes, and says what they are. */
+const noExtents: ReadonlyArray<Extent> = []
+
+/** Whether what an extent of so many bytes is made of is said in one frame, which counts wholly or not at all. */
+const isOneFrame = (length: number): boolean =>
+  extentFrameHeaderBytes + extentEntryBytes * (Math.ceil(length / maxPieceBytes) + 1) <= maxExtentFrameBytes
+
+/** The extents that overlap a range, and the one that starts there. */
+const heldIn = ({ index }: ExtentState, offset: number, length: number): Array<Extent> =>
+  index
+    .holders(offset, offset + length)
+    .map((start) => ({ offset: start, length: index.extents.length(index.extents.find(start)) }))
+
+/** Writes the bytes, and says what they are; `holders` are extents that the record lacks until then. */
 const writePieces = Effect.fnUntraced(function* (
   state: ExtentState,
   offset: number,
-  bytes: Uint8Array
+  bytes: Uint8Array,
+  holders: ReadonlyArray<Extent>
 ): Effect.fn.Return<void, ExtentWriteError> {
-  const { data, index, journal } = state
+  const { data, index } = state
   const sums: Array<number> = []
   for (let at = 0; at < bytes.length; at += maxPieceBytes) {
     if (at > 0) yield* Effect.yieldNow
@@ -190,11 +217,15 @@ const writePieces = Effect.fnUntraced(function* (
       sums.push(crc32(piece))
     })
   }
-  yield* attempt<void, ExtentWriteError>(() => {
-    eachPiece(offset, bytes.length, sums, (at, length, sum) => journal.room.piece(at, length, sum))
-    journal.room.extent(offset, bytes.length)
-    journal.commit()
-  })
+  yield* attempt<void, ExtentWriteError>(() =>
+    state.say((journal) => {
+      eachPiece(offset, bytes.length, sums, (at, length, sum) => journal.room.piece(at, length, sum))
+      journal.room.extent(offset, bytes.length)
+      for (const holder of holders) {
+        if (holder.offset !== offset) journal.room.extent(holder.offset, holder.length)
+      }
+    })
+  )
   eachPiece(offset, bytes.length, sums, (at, length, sum) => index.piece(at, length, sum))
   index.extent(offset, bytes.length)
 })

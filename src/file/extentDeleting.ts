@@ -60,11 +60,11 @@ const isCheap = (state: ExtentState, gaps: ReadonlyArray<number>): boolean => {
 
 /** Says that the extent is gone, and what it alone held with it. */
 const drop = (state: ExtentState, offset: number, gaps: ReadonlyArray<number>): void => {
-  const { index, journal } = state
-  journal.frame.begin()
-  journal.room.forget(offset)
-  for (let i = 0; i < gaps.length; i += 2) journal.room.void(gaps[i], gaps[i + 1] - gaps[i])
-  journal.commit()
+  const { index } = state
+  state.say((journal) => {
+    journal.room.forget(offset)
+    for (let i = 0; i < gaps.length; i += 2) journal.room.void(gaps[i], gaps[i + 1] - gaps[i])
+  })
   index.forget(offset)
   for (let i = 0; i < gaps.length; i += 2) index.void(gaps[i], gaps[i + 1] - gaps[i])
 }

@@ -4,7 +4,7 @@
  * An extent with a byte that is lost is forgotten, all of it; what other extents hold stays. In memory this
  * always succeeds. Where it can't be said in the record, that is written anew before anything else changes.
  * Nothing is punched, for which the record would have to be durable: bytes that nobody holds any more are
- * left for the next to open the file.
+ * left for the next to open the file. After a failed sync nothing more is said.
  */
 import type { ExtentFrame } from "../format/extentFrame.ts"
 import { bad } from "./extentIndex.ts"
@@ -39,7 +39,8 @@ export const loseDamaged = (state: ExtentState): void => {
 
 /** Adds to the frame, and writes it in the end; a failure is remembered. */
 const say = (state: ExtentState, add: (frame: ExtentFrame) => void, write = false): void => {
-  if (state.recordBehind) return
+  // After a failed sync nobody knows what the record has, or it has said that nothing fresh can be believed.
+  if (state.recordBehind || state.poisoned) return
   const { journal } = state
   try {
     add(journal.room)

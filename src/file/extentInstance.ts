@@ -42,9 +42,8 @@ export const makeInstance = (state: ExtentState): Effect.Effect<ExtentFileServic
     ),
     stats: () => {
       state.checkOpen("stats")
-      const { forgotten, holes, index } = state
-      const { bytes, freshBytes } = index
-      return { extents: index.extents.count, bytes, forgotten, unflushedBytes: freshBytes, holes }
+      const { forgotten, holes, index, unflushedBytes } = state
+      return { extents: index.extents.count, bytes: index.bytes, forgotten, unflushedBytes, holes }
     },
     close: closeChecked(state).pipe(Effect.withSpan("ExtentFile.close", { attributes: { path } })),
     unsafe: { read: (offset, buffer) => readUnion(state, offset, buffer) }
@@ -86,10 +85,10 @@ const closeChecked = (state: ExtentState): Effect.Effect<void, CloseError> =>
 const closeAtScopeEnd = (state: ExtentState): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (state.closed) return Effect.void
-    const { index, paths } = state
+    const { paths } = state
     return Effect.catch(state.exclusive(finish(state)), (error) =>
       Effect.logError(
-        `${index.freshBytes} bytes of ${paths.data} are not flushed: its last flush failed`,
+        `${state.unflushedBytes} bytes of ${paths.data} are not flushed: its last flush failed`,
         error
       )
     )

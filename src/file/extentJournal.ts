@@ -9,8 +9,10 @@ import * as Effect from "effect/Effect"
 import { ExtentFrame } from "../format/extentFrame.ts"
 import {
   encodeExtentRecordHeader,
+  encodeExtentSlot,
   extentChainStart,
-  extentRecordHeaderBytes
+  extentRecordHeaderBytes,
+  extentSlotAt
 } from "../format/extentRecord.ts"
 import { attempt } from "../io/attempt.ts"
 import type { CreateError, IoFile, IoService, SyncError, WriteError } from "../io/Io.ts"
@@ -22,6 +24,8 @@ export interface JournalEnd {
   readonly end: number
   /** The checksum that it continues. */
   readonly crc: number
+  /** The slot of the header that is to be written next. */
+  readonly spare: number
 }
 
 export class ExtentJournal {
@@ -36,25 +40,28 @@ export class ExtentJournal {
   /** How long the record was when it could not be written anew, or 0. */
   failedAt = 0
   private crc: number
+  private spare: number
 
-  constructor(file: IoFile, { crc, end, generation }: JournalEnd) {
+  constructor(file: IoFile, { crc, end, generation, spare }: JournalEnd) {
     this.file = file
     this.generation = generation
     this.end = end
     this.crc = crc
+    this.spare = spare
   }
 
   /** Where the next frame goes. */
   get place(): JournalEnd {
-    return { generation: this.generation, end: this.end, crc: this.crc }
+    return { generation: this.generation, end: this.end, crc: this.crc, spare: this.spare }
   }
 
   /** Goes on in another file, all of which is durable. */
-  moveTo(file: IoFile, { crc, end, generation }: JournalEnd): void {
+  moveTo(file: IoFile, { crc, end, generation, spare }: JournalEnd): void {
     this.file = file
     this.generation = generation
     this.end = end
     this.crc = crc
+    this.spare = spare
     this.unsynced = false
     this.failedAt = 0
   }
@@ -75,6 +82,16 @@ export class ExtentJournal {
   get room(): ExtentFrame {
     if (!this.frame.hasRoom) this.commit()
     return this.frame
+  }
+
+  /**
+   * Says in the header that all frames so far are durable, as they are after a sync: where one of them is not found, it
+   * was damaged. The slot that is written says less than the other, so that nothing is lost where this is cut short.
+   */
+  noteSynced(): void {
+    const slot = encodeExtentSlot(this.generation, this.end - extentRecordHeaderBytes)
+    this.file.unsafe.writeAt(extentSlotAt(this.spare), slot)
+    this.spare = 1 - this.spare
   }
 
   /** fsync: what the record says, before what it speaks of is destroyed or acknowledged. */
@@ -106,7 +123,8 @@ export const writeRecord = (
     const journal = new ExtentJournal(file, {
       generation,
       end: extentRecordHeaderBytes,
-      crc: extentChainStart(generation)
+      crc: extentChainStart(generation),
+      spare: 0
     })
     let frames = 0
     const put = attempt<void, WriteError>(() => journal.commit())

@@ -11,6 +11,7 @@ import {
   extentChainStart,
   extentFrameHeaderBytes,
   extentRecordHeaderBytes,
+  isDamagedFrame,
   findExtentFrame,
   maxExtentFrameBytes
 } from "../format/extentRecord.ts"
@@ -24,8 +25,8 @@ export interface LoadedRecord {
   readonly index: ExtentIndex
   /** Behind the last frame that counts. */
   readonly end: JournalEnd
-  /** Where the frames end that were durable before the record had its name. */
-  readonly denseEnd: number
+  /** Where the frames end that are known to be durable. */
+  readonly syncedEnd: number
   /** Whether the record ends with a mark, so that nothing it says is in doubt. */
   readonly marked: boolean
   /** Whether the file was closed, so that the data has nothing that the record doesn't tell of. */
@@ -39,14 +40,15 @@ const bufferBytes = 16 * maxExtentFrameBytes
 export const loadRecord = (file: IoFile): Effect.Effect<LoadedRecord, Corrupt | IoFailed> =>
   Effect.gen(function* () {
     const { path } = file
-    const fileSize = yield* file.size
-    const buffer = new Uint8Array(Math.min(bufferBytes, Math.max(fileSize, extentRecordHeaderBytes)))
-    const headerBytes = buffer.subarray(0, extentRecordHeaderBytes)
+    const headerBytes = new Uint8Array(extentRecordHeaderBytes)
     const count = yield* file.readSomeAt(0, headerBytes)
+    // Only now: a writer at work makes the file longer before the header says so.
+    const fileSize = yield* file.size
+    const buffer = new Uint8Array(Math.min(bufferBytes, fileSize))
     const header = yield* attempt<ReturnType<typeof decodeExtentRecordHeader>, Corrupt>(() =>
       decodeExtentRecordHeader(headerBytes.subarray(0, count), { path, fileSize })
     )
-    const { denseBytes, generation } = header
+    const { generation, spare, syncedBytes } = header
     const index = new ExtentIndex()
     const frames = new FrameReading(path, new ExtentReplay(index, path), extentChainStart(generation))
     for (;;) {
@@ -55,20 +57,24 @@ export const loadRecord = (file: IoFile): Effect.Effect<LoadedRecord, Corrupt | 
       if (passed === 0) break
       yield* Effect.yieldNow
     }
-    const denseEnd = extentRecordHeaderBytes + denseBytes
-    if (frames.end < denseEnd) {
-      // It was durable in whole before the record had its name: no crash has done this.
+    const syncedEnd = extentRecordHeaderBytes + syncedBytes
+    if (frames.end < syncedEnd || (frames.end < fileSize && (yield* isDamagedAt(file, frames, buffer)))) {
+      // It was durable: no crash has done this.
       return yield* new Corrupt({ path, offset: frames.end, reason: "the checksum of a frame is wrong" })
     }
     // Beside a writer the file may have grown since it was measured.
     const whole = frames.end >= fileSize
     const marked = frames.replay.marked && whole
     const tidy = frames.replay.tidy && whole
-    return { index, end: { generation, end: frames.end, crc: frames.crc }, denseEnd, marked, tidy }
+    return { index, end: { generation, end: frames.end, crc: frames.crc, spare }, syncedEnd, marked, tidy }
   }).pipe(
     // The file is ours, and open: these would be bugs.
     Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
   )
+
+/** Whether a frame that doesn't count any more was durable; `buffer` bounds how much is looked at. */
+const isDamagedAt = (file: IoFile, { crc, end }: FrameReading, buffer: Uint8Array) =>
+  Effect.map(file.readSomeAt(end, buffer), (count) => isDamagedFrame(buffer.subarray(0, count), crc))
 
 /** Goes from frame to frame. */
 class FrameReading {

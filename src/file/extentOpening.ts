@@ -30,7 +30,9 @@ export const openState = (
   Effect.gen(function* () {
     const paths = extentPaths(path)
     const data = yield* openData(io, paths)
-    const recordScope = yield* Scope.fork(own)
+    // Before the finalizer that flushes is added: the record is closed after it, however often it was written anew.
+    const records = yield* Scope.fork(own)
+    const recordScope = yield* Scope.fork(records)
     const found = yield* io.classify(paths.record)
     if (found !== "file" && found !== "none") return yield* new NotAFile({ path: paths.record })
     if (found === "none" && (yield* data.size) > 0) {
@@ -42,7 +44,7 @@ export const openState = (
       recordScope
     )
     const { forgotten, index, journal, recordReady, tidy } = opened
-    const state = new ExtentState({ io, paths, data, index, journal, scope: own, recordScope })
+    const state = new ExtentState({ io, paths, data, index, journal, scope: own, records, recordScope })
     index.newFlags = proved
     state.forgotten = forgotten
     state.recordReady = recordReady
@@ -97,16 +99,16 @@ const createRecord = (io: IoService, paths: ExtentPaths) =>
 const openRecord = (io: IoService, paths: ExtentPaths, data: IoFile) =>
   Effect.gen(function* () {
     const file = yield* io.open(paths.record, { readonly: false })
-    const { denseEnd, end, index, marked, tidy } = yield* loadRecord(file)
+    const { end, index, marked, syncedEnd, tidy } = yield* loadRecord(file)
     const short = dropBeyond(index, yield* data.size)
     if (marked && !short) {
       const journal = new ExtentJournal(file, end)
       // fsync of the directory: whoever gave the record its name may have died before, and without the name, or with
       // that of an older record, nothing that is said in this one counts.
       yield* io.syncDirectory(directoryOf(paths.record))
-      yield* writeBack(journal, denseEnd, end)
-      // fsync: what the record says, before what it doesn't tell of is punched.
-      if (!tidy) yield* journal.sync
+      yield* writeBack(journal, syncedEnd, end)
+      // fsync: what the record says, before what it doesn't tell of is punched, and its mark before a frame behind it.
+      if (!tidy || journal.unsynced) yield* journal.sync
       journal.changed = !tidy
       const opened: OpenedRecord = { index, journal, forgotten: 0, recordReady: !tidy, tidy }
       return opened
@@ -127,7 +129,7 @@ const openRecord = (io: IoService, paths: ExtentPaths, data: IoFile) =>
 const copyBytes = 1 << 20
 
 /**
- * Writes the frames since the record got its name once more. The process that wrote them may have died before
+ * Writes the frames that are not known to be durable once more. The process that wrote them may have died before
  * it synced them, or its sync may have failed, after which the system shows what the device doesn't have,
  * and calls a sync of it a success.
  */

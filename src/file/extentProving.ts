@@ -6,6 +6,7 @@
  * pieces are never proved again, but compared each time that they are read.
  */
 import { crc32 } from "../bytes/crc32.ts"
+import { IoFailed } from "../bytes/errors.ts"
 import { bad, durable, proved } from "./extentIndex.ts"
 import type { ExtentState } from "./extentState.ts"
 
@@ -34,7 +35,7 @@ export const readPiece = (state: ExtentState, piece: number): Uint8Array | undef
 }
 
 /** Notes that a piece is damaged. It isn't read any more, and dropped as soon as nobody is busy. */
-const suspect = (state: ExtentState, piece: number): void => {
+export const suspect = (state: ExtentState, piece: number): void => {
   const { pieces } = state.index
   const flags = pieces.flags(piece)
   if ((flags & bad) !== 0) return
@@ -70,17 +71,27 @@ export const sumsAround = (
   return { left: crc32(bytes.subarray(0, middle)), right: crc32(bytes.subarray(middle)) }
 }
 
+/** As `sumsAround`; a piece that can't be read is as good as damaged: nobody can prove it. */
+const sumsOrDoubt = (state: ExtentState, piece: number, at: number): ReturnType<typeof sumsAround> => {
+  try {
+    return sumsAround(state, piece, at)
+  } catch (cause) {
+    if (!(cause instanceof IoFailed)) throw cause
+    suspect(state, piece)
+    return undefined
+  }
+}
+
 /**
  * Sees to it that no piece reaches over `at`: one that did is two from now on, which destroys nothing. False
- * where it is damaged. Throws what reading it, and saying so in the record, fail with.
+ * where it is damaged, or can't be read. Throws what saying so in the record fails with.
  */
 export const makeEdge = (state: ExtentState, at: number): boolean => {
   const piece = pieceAround(state, at)
   if (piece === -1) return true
-  const sums = sumsAround(state, piece, at)
+  const sums = sumsOrDoubt(state, piece, at)
   if (sums === undefined) return false
-  state.journal.room.split(at, sums.left, sums.right)
-  state.journal.commit()
+  state.say((journal) => journal.room.split(at, sums.left, sums.right))
   state.index.split(at, sums.left, sums.right)
   return true
 }

@@ -12,7 +12,7 @@ import { attempt } from "../io/attempt.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
 import type { ExtentReadError } from "./extentFileService.ts"
 import { loseDamaged } from "./extentForgetting.ts"
-import { proveBytes, readPiece } from "./extentProving.ts"
+import { proveBytes, readPiece, suspect } from "./extentProving.ts"
 import type { ExtentReader, ExtentState } from "./extentState.ts"
 
 /** How often a long read begins again before it shuts out whoever changes its bytes. */
@@ -30,7 +30,9 @@ export const readUnion = (state: ExtentState, offset: number, buffer: Uint8Array
   const { pieces } = state.index
   const piece = pieces.floor(offset)
   if (piece !== -1 && offset + length <= pieces.end(piece) && state.isProved(piece)) {
-    return state.data.unsafe.readSomeAt(offset, buffer) === length
+    if (readProved(state, offset, buffer)) return true
+    settle(state)
+    return false
   }
   checkRange("read", offset, length)
   const there = fill(state, offset, buffer)
@@ -48,11 +50,19 @@ const fill = (state: ExtentState, offset: number, buffer: Uint8Array): boolean =
     const stop = state.isProved(piece) ? provedEnd(state, piece, end) : pieces.end(piece)
     const target = buffer.subarray(at - offset, Math.min(stop, end) - offset)
     if (state.isProved(piece)) {
-      if (state.data.unsafe.readSomeAt(at, target) < target.length) return false
+      if (!readProved(state, at, target)) return false
     } else if (!fillUnproved(state, piece, at, target)) return false
     at = stop
   }
   return true
+}
+
+/** False where somebody has cut off the data: the piece where it ends is suspected. */
+const readProved = (state: ExtentState, at: number, target: Uint8Array): boolean => {
+  const count = state.data.unsafe.readSomeAt(at, target)
+  if (count === target.length) return true
+  suspect(state, state.index.pieces.floor(at + count))
+  return false
 }
 
 /** Where the pieces end that follow one another from `piece` on, are proved, and begin before `end`. */

@@ -8,7 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import { crc32 } from "../bytes/crc32.ts"
-import type { Closed, InvalidArgument, IoFailed } from "../bytes/errors.ts"
+import { type Closed, type InvalidArgument, IoFailed } from "../bytes/errors.ts"
 import { maxPieceBytes } from "../format/extentRecord.ts"
 import { attempt } from "../io/attempt.ts"
 import type { IoFile } from "../io/Io.ts"
@@ -56,12 +56,21 @@ const proveSome = (index: ExtentIndex, piece: number, data: IoFile, buffer: Exte
   return -1
 }
 
+/** Whether all the bytes could be read: a bad sector is not worse than a wrong one. */
+const readAll = (data: IoFile, offset: number, bytes: Uint8Array): boolean => {
+  try {
+    return data.unsafe.readSomeAt(offset, bytes) === bytes.length
+  } catch (cause) {
+    if (cause instanceof IoFailed) return false
+    throw cause
+  }
+}
+
 /** False where the piece is dropped. */
 const prove = (index: ExtentIndex, piece: number, data: IoFile, buffer: ExtentPieceBuffer): boolean => {
   const { pieces } = index
   const bytes = buffer.of(pieces.length(piece))
-  const count = data.unsafe.readSomeAt(pieces.start(piece), bytes)
-  if (count === bytes.length && crc32(bytes) === pieces.sum(piece)) {
+  if (readAll(data, pieces.start(piece), bytes) && crc32(bytes) === pieces.sum(piece)) {
     pieces.setFlags(piece, pieces.flags(piece) | proved)
     return true
   }
@@ -134,8 +143,7 @@ const cutGaps = (
   const start = pieces.start(piece)
   const end = pieces.end(piece)
   const bytes = buffer.of(end - start)
-  const count = data.unsafe.readSomeAt(start, bytes)
-  if (count < bytes.length || crc32(bytes) !== pieces.sum(piece)) {
+  if (!readAll(data, start, bytes) || crc32(bytes) !== pieces.sum(piece)) {
     index.dropPiece(piece)
     return false
   }

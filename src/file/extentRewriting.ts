@@ -4,10 +4,11 @@
  * The new record is whole and durable before it gets the name, and the name is durable before anything more
  * is written or destroyed: whichever of the two is found after a crash, it is right.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { type Closed, IoFailed, type NoSpace, type Poisoned } from "../bytes/errors.ts"
+import { type Closed, IoFailed, type NoSpace, Poisoned } from "../bytes/errors.ts"
 import { extentEntryBytes } from "../format/extentRecord.ts"
 import { attempt } from "../io/attempt.ts"
 import { directoryOf } from "../io/directoryOf.ts"
@@ -131,13 +132,15 @@ export const rewrite = (state: ExtentState): Effect.Effect<void, ExtentSyncError
     const made = yield* makeRecord(io, paths, index, generation).pipe(
       Effect.onError(() => Effect.ignore(io.remove(paths.recordTmp)))
     )
-    yield* Effect.onError(moveTo(state, made), (cause) => Effect.sync(() => state.setPoison(cause)))
+    yield* Effect.onError(moveTo(state, made), (cause) =>
+      Effect.sync(() => state.setPoison(Cause.squash(cause)))
+    )
     state.recordBehind = false
   }).pipe(Effect.mapError((error) => asSyncError(state, error)))
 
 const moveTo = Effect.fnUntraced(function* (state: ExtentState, made: JournalEnd) {
   const { io, journal, paths } = state
-  const own = yield* Scope.fork(state.scope)
+  const own = yield* Scope.fork(state.records)
   const file: IoFile = yield* Scope.provide(adoptRecord(io, paths), own)
   journal.moveTo(file, made)
   state.recordReady = true
@@ -161,14 +164,14 @@ const asSyncError = (
   }
 }
 
-/** Writes the record anew where most of it is past. To be without is no failure. */
-export const compactWhenLarge = (state: ExtentState): Effect.Effect<void> =>
+/** Writes the record anew where most of it is past. To be without is no failure, unless it may have its name. */
+export const compactWhenLarge = (state: ExtentState): Effect.Effect<void, ExtentSyncError> =>
   Effect.suspend(() => {
     if (state.closed || state.poisoned || !isLarge(state)) return Effect.void
-    return Effect.catch(rewrite(state), () =>
-      Effect.sync(() => {
-        // It is tried again when the record has doubled.
-        state.journal.failedAt = state.journal.end
-      })
-    )
+    return Effect.catch(rewrite(state), (cause): Effect.Effect<void, ExtentSyncError> => {
+      if (state.poisoned) return Effect.fail(new Poisoned({ path: state.paths.data, cause }))
+      // It is tried again when the record has doubled.
+      state.journal.failedAt = state.journal.end
+      return Effect.void
+    })
   })

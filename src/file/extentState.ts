@@ -40,6 +40,8 @@ export interface Doomed {
 export interface ExtentParts {
   /** Closed, everything that belongs to the file is. */
   readonly scope: Scope.Closeable
+  /** The record's file, whichever it is, is closed with it. */
+  readonly records: Scope.Closeable
   /** Closed, the record's file is. */
   readonly recordScope: Scope.Closeable
   readonly io: IoService
@@ -56,6 +58,7 @@ export class ExtentState {
   readonly journal: ExtentJournal
   readonly index: ExtentIndex
   readonly scope: Scope.Closeable
+  readonly records: Scope.Closeable
   recordScope: Scope.Closeable
   /** What waits to be deleted. */
   readonly doomed = new Set<Doomed>()
@@ -78,14 +81,17 @@ export class ExtentState {
   recordReady = false
   /** The record lacks what a failed write should have said: it must be written anew before more is said. */
   recordBehind = false
+  /** Bytes that a sync has made durable, which no mark that is durable tells of. */
+  unmarkedBytes = 0
   /** The data has bytes that no extent holds: the next to open the file should look for them. */
   untidy = false
   /** Set by the first sync that failed. */
   private poison: { readonly cause: unknown } | undefined
   private readonly turn = Semaphore.makeUnsafe(1)
 
-  constructor({ data, index, io, journal, paths, recordScope, scope }: ExtentParts) {
+  constructor({ data, index, io, journal, paths, records, recordScope, scope }: ExtentParts) {
     this.scope = scope
+    this.records = records
     this.recordScope = recordScope
     this.io = io
     this.paths = paths
@@ -97,6 +103,30 @@ export class ExtentState {
   /** Whether what need not wait for a device may be done now. */
   get isReady(): boolean {
     return this.recordReady && !this.busy && !this.recordBehind
+  }
+
+  /** Bytes that no flush has succeeded with since they were written. */
+  get unflushedBytes(): number {
+    const { bytes, freshBytes } = this.index
+    return Math.min(bytes, freshBytes + this.unmarkedBytes)
+  }
+
+  /**
+   * Writes the entries that `add` makes, in as many frames as they need. Where only some of the frames could be
+   * written, the record is behind.
+   */
+  say(add: (journal: ExtentJournal) => void): void {
+    const { journal } = this
+    const { end } = journal
+    journal.frame.begin()
+    try {
+      add(journal)
+      journal.commit()
+    } catch (cause) {
+      journal.frame.begin()
+      if (journal.end !== end) this.recordBehind = true
+      throw cause
+    }
   }
 
   checkOpen(operation: string): void {

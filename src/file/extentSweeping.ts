@@ -31,6 +31,7 @@ export const sweep = (state: ExtentState): Effect.Effect<void> =>
     Effect.catchTag("Unsupported", (cause) =>
       Effect.sync(() => {
         state.holes = cause
+        state.untidy = true
       })
     ),
     Effect.catch(() =>

@@ -16,7 +16,10 @@ import { isOffset } from "../bytes/offset.ts"
 
 export const extentRecordMagic = "lacunaEX"
 export const extentRecordVersion = 1
-export const extentRecordHeaderBytes = 40
+export const extentRecordHeaderBytes = 72
+/** The part of the header that is never written again; two slots follow it. */
+const fixedBytes = 40
+export const extentSlotBytes = 16
 /** The length and the checksum that a frame begins with. */
 export const extentFrameHeaderBytes = 8
 /** The bytes of an entry, a pin's identity apart. */
@@ -76,6 +79,15 @@ export interface ExtentRecordHeader {
   readonly denseBytes: number
 }
 
+/** What the header and its slots say. */
+export interface ExtentRecordStart {
+  readonly generation: number
+  /** The bytes of frames that are known to be durable. */
+  readonly syncedBytes: number
+  /** The slot that says the less, 0 or 1: the next to be written. */
+  readonly spare: number
+}
+
 export const encodeExtentRecordHeader = ({ denseBytes, generation }: ExtentRecordHeader): Uint8Array => {
   const bytes = new Uint8Array(extentRecordHeaderBytes)
   const view = new DataView(bytes.buffer)
@@ -88,6 +100,27 @@ export const encodeExtentRecordHeader = ({ denseBytes, generation }: ExtentRecor
   return bytes
 }
 
+/** Where a slot of the header begins. */
+export const extentSlotAt = (slot: number): number => fixedBytes + slot * extentSlotBytes
+
+/** A slot: so many bytes of frames are durable, which the one who writes it knows by a sync. */
+export const encodeExtentSlot = (generation: number, syncedBytes: number): Uint8Array => {
+  const bytes = new Uint8Array(extentSlotBytes)
+  const view = new DataView(bytes.buffer)
+  setUint53(view, 0, syncedBytes)
+  view.setUint32(12, slotCrc(bytes, generation), true)
+  return bytes
+}
+
+const slotCrc = (bytes: Uint8Array, generation: number): number =>
+  crc32(bytes.subarray(0, 12), extentChainStart(generation))
+
+/** What a slot says; 0 where it says nothing, or a write of it was cut short. */
+const decodeSlot = (bytes: Uint8Array, generation: number): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, extentSlotBytes)
+  return view.getUint32(12, true) === slotCrc(bytes, generation) ? (getUint53(view, 0) ?? 0) : 0
+}
+
 /** Which file is read, and how long it is. */
 export interface ExtentRecordPlace {
   readonly path: string
@@ -95,10 +128,10 @@ export interface ExtentRecordPlace {
 }
 
 /**
- * Reads the header, given the first bytes of the file. All of it was durable before the file had its name, so
- * that no crash excuses what is wrong with it: `Corrupt`.
+ * Reads the header, given the first bytes of the file. All but its slots was durable before the file had its name,
+ * and so were the frames of which it tells: no crash excuses what is wrong with it, or what is missing: `Corrupt`.
  */
-export const decodeExtentRecordHeader = (bytes: Uint8Array, place: ExtentRecordPlace): ExtentRecordHeader => {
+export const decodeExtentRecordHeader = (bytes: Uint8Array, place: ExtentRecordPlace): ExtentRecordStart => {
   const damaged = (offset: number, reason: string) => new Corrupt({ path: place.path, offset, reason })
   if (bytes.length < extentRecordHeaderBytes) {
     throw damaged(bytes.length, `the file ends here, and the header has ${extentRecordHeaderBytes} bytes`)
@@ -122,11 +155,16 @@ export const decodeExtentRecordHeader = (bytes: Uint8Array, place: ExtentRecordP
   const generation = getUint53(view, 16)
   if (generation === undefined) throw damaged(16, "the generation is above 2^53-1")
   const denseBytes = getUint53(view, 24)
-  if (denseBytes === undefined || extentRecordHeaderBytes + denseBytes > place.fileSize) {
-    throw damaged(24, `the file has ${place.fileSize} bytes, and was longer when it got its name`)
-  }
+  if (denseBytes === undefined) throw damaged(24, "the dense length is above 2^53-1")
   if (view.getUint32(32, true) !== 0) throw damaged(32, "the reserved bytes are not zeros")
-  return { generation, denseBytes }
+  const [first, second] = [0, 1].map((slot) =>
+    decodeSlot(bytes.subarray(extentSlotAt(slot), extentSlotAt(slot + 1)), generation)
+  )
+  const syncedBytes = Math.max(denseBytes, first, second)
+  if (extentRecordHeaderBytes + syncedBytes > place.fileSize) {
+    throw damaged(place.fileSize, `the file ends here, and ${syncedBytes} bytes of frames were durable`)
+  }
+  return { generation, syncedBytes, spare: first > second ? 1 : 0 }
 }
 
 /** What the checksum of the first frame continues: the CRC-32 of the header up to and with the generation. */
@@ -154,6 +192,32 @@ export const findExtentFrame = (bytes: Uint8Array, at: number, before: number): 
   const crc = extentFrameCrc(bytes, at, frameBytes, before)
   const found = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)
   return found === crc ? { frameBytes, crc } : undefined
+}
+
+/**
+ * Whether what is found behind a frame with the checksum `before`, given the bytes from there on, is a frame that was
+ * damaged, and not a torn one: some of what the journal has said behind it was said after a sync.
+ *
+ * A mark has a frame of its own, and is synced before another frame is written. So where frames that continue the
+ * one that doesn't count go on behind a mark, that one was durable.
+ */
+export const isDamagedFrame = (bytes: Uint8Array, before: number): boolean => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = extentFrameClaim(bytes, 0)
+  // Beside a writer it may count by now.
+  if (at === 0 || findExtentFrame(bytes, 0, before) !== undefined) return false
+  let crc = view.getUint32(0, true)
+  let marked = false
+  for (;;) {
+    const found = findExtentFrame(bytes, at, crc)
+    if (found === undefined) return false
+    if (marked) return true
+    marked =
+      found.frameBytes === extentFrameHeaderBytes + extentEntryBytes &&
+      view.getUint32(at + extentFrameHeaderBytes, true) === extentEntryKind.mark
+    at += found.frameBytes
+    crc = found.crc
+  }
 }
 
 const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -198,9 +262,10 @@ const decodeEntry = (
   const offset = getUint53(view, at + 8)
   const length = getUint53(view, at + 16)
   if (offset === undefined) throw damaged(8, "an offset is above 2^53-1")
-  if (length === undefined || !isOffset(offset + length)) throw damaged(16, "a range ends beyond 2^53-1")
+  if (length === undefined) throw damaged(16, "a length is above 2^53-1")
   const within = (limit: number): void => {
     if (length < 1 || length > limit) throw damaged(16, `a length is ${length}, not from 1 to ${limit}`)
+    if (!isOffset(offset + length)) throw damaged(16, "a range ends beyond 2^53-1")
   }
   switch (kind) {
     case extentEntryKind.create:

@@ -206,11 +206,20 @@ describe("an extent file of which a call fails", () => {
             throw failureOf("EIO", name)
           }
         })
-        const model = yield* Effect.scoped(Effect.flatMap(ExtentFile.open(path), prepare))
-        // Without its last bytes the record doesn't end with a mark.
+        const record = `${path}.extents`
+        const { model, said } = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const model = yield* Effect.flatMap(ExtentFile.open(path), prepare)
+            const file = yield* inner.open(record, { readonly: true })
+            const said = new Uint8Array(yield* file.size)
+            yield* file.readAt(0, said)
+            return { model, said }
+          })
+        )
+        // As it was before it was closed: it ends with a frame that is torn, and not with a mark.
         yield* Effect.scoped(
-          Effect.flatMap(inner.open(`${path}.extents`, { readonly: false }), (file) =>
-            Effect.flatMap(file.size, (size) => file.truncate(size - 40))
+          Effect.flatMap(inner.create(record, { overwrite: true }), (file) =>
+            file.writeAt(0, said.subarray(0, said.length - 8))
           )
         )
         left = call

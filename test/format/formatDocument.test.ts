@@ -21,6 +21,7 @@ import {
 } from "../../src/format/controlRecord.ts"
 import {
   encodeExtentRecordHeader,
+  encodeExtentSlot,
   extentChainStart,
   extentEntryBytes,
   extentEntryKind,
@@ -28,6 +29,8 @@ import {
   extentRecordHeaderBytes,
   extentRecordMagic,
   extentRecordVersion,
+  extentSlotAt,
+  extentSlotBytes,
   findExtentFrame,
   maxExtentBytes,
   maxExtentFrameBytes,
@@ -284,6 +287,24 @@ describe("FORMAT.md", () => {
     assert.strictEqual(extentChainStart(7), crc32(bytes.subarray(0, fields.get("denseBytes")?.offset)))
     const covered = [...fields.values()].reduce((sum, field) => sum + field.bytes, 0)
     assert.strictEqual(covered, extentRecordHeaderBytes, "no byte is left out or told twice")
+    const slots = ["slot0", "slot1"].map((name) => fields.get(name) ?? assert.fail(name))
+    for (const [i, slot] of slots.entries()) {
+      assert.strictEqual(slot.offset, extentSlotAt(i))
+      assert.strictEqual(slot.bytes, extentSlotBytes)
+    }
+  })
+
+  it("places the fields of a slot of an extent record where the codec does", () => {
+    const fields = tableBelow("### A slot")
+    const bytes = encodeExtentSlot(7, 2 ** 33 + 8)
+    const at = (name: string) => read(bytes, fields.get(name) ?? assert.fail(name))
+    assert.strictEqual(at("syncedBytes"), 2 ** 33 + 8)
+    const covered = bytes.subarray(0, fields.get("slotCrc")?.offset)
+    assert.strictEqual(at("slotCrc"), crc32(covered, extentChainStart(7)))
+    assert.strictEqual(
+      [...fields.values()].reduce((sum, field) => sum + field.bytes, 0),
+      extentSlotBytes
+    )
   })
 
   it("places the fields of a frame and of its entries where the codec does", () => {
