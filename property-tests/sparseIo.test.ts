@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { SparsePresence } from "../src/fetch/sparsePresence.ts"
-import { ChunkGrid } from "../src/fetch/sparseGrid.ts"
+import { ChunkPresence } from "../src/fetch/chunkPresence.ts"
+import { ChunkGrid } from "../src/fetch/chunkGrid.ts"
 import { runProperty } from "./runs.ts"
 import { SparseIoPair, type SparseIoSetting, type SparseIoSizes, type SparseIoStep } from "./sparseIoStory.ts"
 
@@ -90,7 +90,7 @@ describe("the chunks that are there", () => {
     })
     await runProperty(
       fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
-        const presence = new SparsePresence()
+        const presence = new ChunkPresence()
         let model: Array<{ first: number; last: number }> = []
         const without = (first: number, last: number) =>
           model.flatMap((run) => [

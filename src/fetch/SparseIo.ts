@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { ExtentFileError } from "../file/extentFileService.ts"
 import type { SourceError } from "./ByteSource.ts"
-import { makeInstance } from "./sparseInstance.ts"
+import { makeInstance } from "./sparseIoInstance.ts"
 import type { SparseIoError, SparseIoOptions, SparseIoService } from "./sparseIoService.ts"
 
 export type * from "./sparseIoService.ts"

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { SourceChanged, SourceFailed } from "../../src/bytes/errors.ts"
 import type { Extent } from "../../src/bytes/extent.ts"
 import type { ByteSource } from "../../src/fetch/ByteSource.ts"
-import { makeInstance, type SparseInstance } from "../../src/fetch/sparseInstance.ts"
+import { makeInstance, type SparseIoInstance } from "../../src/fetch/sparseIoInstance.ts"
 import type { SparseIoError, SparseIoOptions } from "../../src/fetch/sparseIoService.ts"
 import type { ExtentStore, SourcePin, UnsafeExtentStore } from "../../src/file/extentStore.ts"
 import { bytesAt } from "../file/pageDevices.ts"
@@ -258,7 +258,7 @@ export class TestStore implements ExtentStore<StoreFailed> {
   }
 }
 
-export type TestInstance = SparseInstance<SourceFailed | StoreFailed>
+export type TestInstance = SparseIoInstance<SourceFailed | StoreFailed>
 export type TestOptions = Partial<SparseIoOptions<SourceFailed, StoreFailed>>
 
 /** A SparseIo between the two, with small chunks. */

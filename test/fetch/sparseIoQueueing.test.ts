@@ -6,12 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { describe, expect, it } from "vitest"
-import { ArrivedChunk } from "../../src/fetch/sparseArrival.ts"
+import { ArrivedChunk } from "../../src/fetch/chunkArrival.ts"
 import { SparseIo } from "../../src/fetch/SparseIo.ts"
-import { SparseCounters } from "../../src/fetch/sparseCounters.ts"
-import { SparseFlights } from "../../src/fetch/sparseFlights.ts"
-import { SparsePresence } from "../../src/fetch/sparsePresence.ts"
-import { ChunkQueue } from "../../src/fetch/sparseQueue.ts"
+import { SparseIoCounters } from "../../src/fetch/sparseIoCounters.ts"
+import { ChunkFlights } from "../../src/fetch/chunkFlights.ts"
+import { ChunkPresence } from "../../src/fetch/chunkPresence.ts"
+import { ChunkQueue } from "../../src/fetch/chunkQueue.ts"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
 import { instanceOf, TestSource, TestStore } from "./sparseIoDoubles.ts"
 
@@ -158,9 +158,9 @@ describe("two hundred thousand chunks far from each other", () => {
         const done = yield* Deferred.make<void>()
         const one = new Uint8Array(1)
         let left = count
-        const flights: SparseFlights<Error> = new SparseFlights<Error>({
-          presence: new SparsePresence(),
-          counters: new SparseCounters(context),
+        const flights: ChunkFlights<Error> = new ChunkFlights<Error>({
+          presence: new ChunkPresence(),
+          counters: new SparseIoCounters(context),
           concurrency: 4,
           longest: 128,
           fetch: (flight) =>

@@ -10,32 +10,32 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import type { ChunkDemand, ChunkTaker, SparseFlights } from "./sparseFlights.ts"
-import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
-import type { SparseReading } from "./sparseReading.ts"
+import type { ChunkDemand, ChunkTaker, ChunkFlights } from "./chunkFlights.ts"
+import type { ChunkGrid, ChunkRange } from "./chunkGrid.ts"
+import type { ChunkReading } from "./chunkReading.ts"
 
-export interface SparseStreamingOptions<E> {
+export interface ChunkStreamingOptions<E> {
   readonly grid: ChunkGrid
-  readonly flights: SparseFlights<E>
-  readonly reading: SparseReading<E>
+  readonly flights: ChunkFlights<E>
+  readonly reading: ChunkReading<E>
   /** Chunks. */
   readonly ahead: number
 }
 
 /** The bytes from `from` to `to`, which lie within the object, in pieces of up to a chunk. */
 export const streamOf = <E>(
-  options: SparseStreamingOptions<E>,
+  options: ChunkStreamingOptions<E>,
   from: number,
   to: number
 ): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
     if (from >= to) return Stream.empty
-    const ahead = new SparseAhead(options, from, to)
+    const ahead = new ChunksAhead(options, from, to)
     return Stream.ensuring(Stream.fromPull(Effect.succeed(ahead.pull)), ahead.release)
   })
 
-class SparseAhead<E> {
-  private readonly options: SparseStreamingOptions<E>
+class ChunksAhead<E> {
+  private readonly options: ChunkStreamingOptions<E>
   private readonly to: number
   /** Behind the last chunk. */
   private readonly end: number
@@ -51,7 +51,7 @@ class SparseAhead<E> {
   /** The chunk that is waited for. */
   private waiting: { readonly index: number; readonly result: Deferred.Deferred<void, E> } | undefined
 
-  constructor(options: SparseStreamingOptions<E>, from: number, to: number) {
+  constructor(options: ChunkStreamingOptions<E>, from: number, to: number) {
     this.options = options
     this.to = to
     this.end = options.grid.indexOf(to - 1) + 1

@@ -31,7 +31,7 @@ const metrics: { readonly [N in Name]: Metric.Counter<number> } = {
 const names = Object.keys(metrics) as ReadonlyArray<Name>
 const hitsBetween = 1024
 
-export class SparseCounters {
+export class SparseIoCounters {
   private readonly counts = zeros()
   private readonly told = zeros()
   private readonly context: Context.Context<never>

@@ -5,9 +5,9 @@
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
-import type { ArrivedChunk, ChunkKeeper } from "./sparseArrival.ts"
-import type { ChunkTaker } from "./sparseFlights.ts"
-import type { ChunkGrid } from "./sparseGrid.ts"
+import type { ArrivedChunk, ChunkKeeper } from "./chunkArrival.ts"
+import type { ChunkTaker } from "./chunkFlights.ts"
+import type { ChunkGrid } from "./chunkGrid.ts"
 
 abstract class WaitingTaker<E> implements ChunkTaker<E> {
   readonly storedOnly: boolean = false

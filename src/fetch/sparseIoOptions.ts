@@ -13,7 +13,7 @@ const defaultReadAheadBytes = 4 * 1024 * 1024
 /** However small chunks are, what is kept in mind for those of one request must stay small. */
 export const maxRunChunks = 16_384
 
-export interface SparseSizes {
+export interface SparseIoSizes {
   /** Bytes. */
   readonly chunkSize: number
   readonly concurrency: number
@@ -26,7 +26,7 @@ export interface SparseSizes {
 }
 
 /** Throws `InvalidArgument`. */
-export const sizesOf = (options: SparseIoOptions<unknown, unknown>): SparseSizes => {
+export const sizesOf = (options: SparseIoOptions<unknown, unknown>): SparseIoSizes => {
   const {
     budgetBytes = Infinity,
     chunkSize = defaultChunkSize,

@@ -12,10 +12,10 @@ import * as Effect from "effect/Effect"
 import type { Extent } from "../bytes/extent.ts"
 import type { ExtentStore, UnsafeExtentStore } from "../file/extentStore.ts"
 import { attempt, thrown } from "../io/attempt.ts"
-import type { SparseBudget } from "./sparseBudget.ts"
-import type { SparseCounters } from "./sparseCounters.ts"
-import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
-import { SparsePresence } from "./sparsePresence.ts"
+import type { ChunkBudget } from "./chunkBudget.ts"
+import type { SparseIoCounters } from "./sparseIoCounters.ts"
+import type { ChunkGrid, ChunkRange } from "./chunkGrid.ts"
+import { ChunkPresence } from "./chunkPresence.ts"
 
 /** Reads of a chunk that are under way. */
 interface Readings {
@@ -36,11 +36,11 @@ const consequences: { readonly [F in Failing]: string } = {
 const deletionsAtOnce = 128
 const together = { concurrency: "unbounded", discard: true } as const
 
-export interface SparseKeepingOptions<EX> {
+export interface ChunkKeepingOptions<EX> {
   readonly store: ExtentStore<EX>
   readonly grid: ChunkGrid
-  readonly counters: SparseCounters
-  readonly budget: SparseBudget | undefined
+  readonly counters: SparseIoCounters
+  readonly budget: ChunkBudget | undefined
   readonly onStoreFailure: "readThrough" | "fail"
   /** Whether a store that can't tell what it had before is asked for it. */
   readonly asks: boolean
@@ -48,23 +48,23 @@ export interface SparseKeepingOptions<EX> {
   readonly source: string
 }
 
-export class SparseKeeping<EX> {
+export class ChunkKeeping<EX> {
   readonly grid: ChunkGrid
-  readonly presence = new SparsePresence()
+  readonly presence = new ChunkPresence()
   /** Whether the store answers at once, and so gives parts of a chunk as fast as it can. */
   readonly answersAtOnce: boolean
   /** Whether only asking for it tells whether a chunk is there. */
   readonly mustBeAsked: boolean
-  private readonly options: SparseKeepingOptions<EX>
+  private readonly options: ChunkKeepingOptions<EX>
   private readonly unsafe: UnsafeExtentStore | undefined
-  private readonly budget: SparseBudget | undefined
+  private readonly budget: ChunkBudget | undefined
   private readonly readings = new Map<number, Readings>()
   private readonly warned = new Set<Failing>()
   /** The ranges that are fetched for later now. */
   private readonly favoured = new Set<ChunkRange>()
   private isSealed = false
 
-  constructor(options: SparseKeepingOptions<EX>) {
+  constructor(options: ChunkKeepingOptions<EX>) {
     this.options = options
     this.grid = options.grid
     this.unsafe = options.store.unsafe
@@ -177,7 +177,7 @@ export class SparseKeeping<EX> {
   }
 
   /** Gives a place to a chunk; the one that loses its own is gone from here on, and to be deleted. */
-  give(budget: SparseBudget, index: number): void {
+  give(budget: ChunkBudget, index: number): void {
     const { grid } = this
     const evicted = this.isFavoured(index) ? budget.enterKept(index) : budget.enter(index)
     if (evicted === -1) return
@@ -186,7 +186,7 @@ export class SparseKeeping<EX> {
   }
 
   /** Deletes what is doomed, but for what begins at `except`. */
-  deleteDoomed(budget: SparseBudget, except?: number): Effect.Effect<void, EX> {
+  deleteDoomed(budget: ChunkBudget, except?: number): Effect.Effect<void, EX> {
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const batch: Array<number> = []
@@ -213,7 +213,7 @@ export class SparseKeeping<EX> {
     )
   }
 
-  private delete(budget: SparseBudget, offset: number): Effect.Effect<void, EX> {
+  private delete(budget: ChunkBudget, offset: number): Effect.Effect<void, EX> {
     const { counters, store } = this.options
     return Effect.map(
       performed(() => store.deleteExtent(offset)),
@@ -320,7 +320,7 @@ export class SparseKeeping<EX> {
     })
   }
 
-  private keepWithin(budget: SparseBudget, index: number, bytes: Uint8Array): Effect.Effect<void, EX> {
+  private keepWithin(budget: ChunkBudget, index: number, bytes: Uint8Array): Effect.Effect<void, EX> {
     const start = this.grid.startOf(index)
     const room = Effect.suspend(() => {
       if (budget.use(index)) return Effect.void

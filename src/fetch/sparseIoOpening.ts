@@ -10,17 +10,17 @@ import type { Extent } from "../bytes/extent.ts"
 import { isOffset } from "../bytes/offset.ts"
 import type { ExtentStore } from "../file/extentStore.ts"
 import { attempt } from "../io/attempt.ts"
-import type { SparseBudget } from "./sparseBudget.ts"
-import type { ChunkGrid } from "./sparseGrid.ts"
-import type { SparseKeeping } from "./sparseKeeping.ts"
+import type { ChunkBudget } from "./chunkBudget.ts"
+import type { ChunkGrid } from "./chunkGrid.ts"
+import type { ChunkKeeping } from "./chunkKeeping.ts"
 
 /** The extents that one step passes: less than a millisecond's work. */
 const stepExtents = 8_192
 
 export const fillFromStore = <E>(
   store: ExtentStore<E>,
-  keeping: SparseKeeping<E>,
-  budget: SparseBudget | undefined
+  keeping: ChunkKeeping<E>,
+  budget: ChunkBudget | undefined
 ): Effect.Effect<void, E> =>
   Effect.gen(function* () {
     if (store.extents === undefined) return
@@ -50,7 +50,7 @@ const addSome = (extents: Iterator<Extent>, add: Add): boolean => {
 type Add = (start: number, end: number) => void
 
 /** Chunks that are covered by extents together. */
-const unite = <E>({ grid, presence }: SparseKeeping<E>): Add => {
+const unite = <E>({ grid, presence }: ChunkKeeping<E>): Add => {
   let from = 0
   let to = 0
   return (start, end) => {
@@ -66,7 +66,7 @@ const unite = <E>({ grid, presence }: SparseKeeping<E>): Add => {
 }
 
 /** Chunks that are extents of their own. */
-const count = <E>(keeping: SparseKeeping<E>, budget: SparseBudget): Add => {
+const count = <E>(keeping: ChunkKeeping<E>, budget: ChunkBudget): Add => {
   const { grid, presence } = keeping
   return (start, end) => {
     if (start === Infinity) return

@@ -17,11 +17,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { ArrivedChunk } from "./sparseArrival.ts"
-import type { SparseCounters } from "./sparseCounters.ts"
-import type { ChunkRange } from "./sparseGrid.ts"
-import type { SparsePresence } from "./sparsePresence.ts"
-import { ChunkQueue } from "./sparseQueue.ts"
+import type { ArrivedChunk } from "./chunkArrival.ts"
+import type { SparseIoCounters } from "./sparseIoCounters.ts"
+import type { ChunkRange } from "./chunkGrid.ts"
+import type { ChunkPresence } from "./chunkPresence.ts"
+import { ChunkQueue } from "./chunkQueue.ts"
 
 /** Who asks for chunks. What is called must neither throw nor wait. */
 export interface ChunkTaker<E> {
@@ -69,9 +69,9 @@ export interface ChunkFlight extends ChunkRange {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-export interface SparseFlightsOptions<E> {
-  readonly presence: SparsePresence
-  readonly counters: SparseCounters
+export interface ChunkFlightsOptions<E> {
+  readonly presence: ChunkPresence
+  readonly counters: SparseIoCounters
   readonly concurrency: number
   /** Chunks. */
   readonly longest: number
@@ -84,8 +84,8 @@ export interface SparseFlightsOptions<E> {
   readonly context: Context.Context<never>
 }
 
-export class SparseFlights<E> {
-  private readonly options: SparseFlightsOptions<E>
+export class ChunkFlights<E> {
+  private readonly options: ChunkFlightsOptions<E>
   private readonly wanted = new Map<number, WantedChunk<E>>()
   /** Of those that are wanted, the ones without a flight: first go those whose bytes somebody waits for. */
   private readonly queue = new ChunkQueue()
@@ -96,7 +96,7 @@ export class SparseFlights<E> {
   private isDispatching = false
   private isClosed = false
 
-  constructor(options: SparseFlightsOptions<E>) {
+  constructor(options: ChunkFlightsOptions<E>) {
     this.options = options
   }
 

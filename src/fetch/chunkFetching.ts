@@ -10,34 +10,34 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { SourceChanged, SourceFailed } from "../bytes/errors.ts"
 import type { ByteSource } from "./ByteSource.ts"
-import { ArrivedChunk } from "./sparseArrival.ts"
-import type { SparseCounters } from "./sparseCounters.ts"
-import type { ChunkFlight, SparseFlights } from "./sparseFlights.ts"
-import type { ChunkRange } from "./sparseGrid.ts"
-import type { SparseKeeping } from "./sparseKeeping.ts"
-import { SparsePresence } from "./sparsePresence.ts"
-import { SparseRequest } from "./sparseRequest.ts"
+import { ArrivedChunk } from "./chunkArrival.ts"
+import type { SparseIoCounters } from "./sparseIoCounters.ts"
+import type { ChunkFlight, ChunkFlights } from "./chunkFlights.ts"
+import type { ChunkRange } from "./chunkGrid.ts"
+import type { ChunkKeeping } from "./chunkKeeping.ts"
+import { ChunkPresence } from "./chunkPresence.ts"
+import { ChunkRequest } from "./chunkRequest.ts"
 
 export type FetchError<ES, EX> = ES | EX | SourceChanged | SourceFailed
 
-export interface SparseFetchingOptions<ES, EX> {
+export interface ChunkFetchingOptions<ES, EX> {
   readonly source: ByteSource<ES>
   readonly name: string
   /** The version of the object, or "" where the source tells none. */
   readonly identity: string
-  readonly keeping: SparseKeeping<EX>
-  readonly counters: SparseCounters
+  readonly keeping: ChunkKeeping<EX>
+  readonly counters: SparseIoCounters
 }
 
-export class SparseFetching<ES, EX> {
-  private readonly options: SparseFetchingOptions<ES, EX>
+export class ChunkFetching<ES, EX> {
+  private readonly options: ChunkFetchingOptions<ES, EX>
   /** Chunks that the store was asked for, where only asking tells. */
-  private readonly probed = new SparsePresence()
+  private readonly probed = new ChunkPresence()
   /** Set once the source is known to be another. */
   private changed: SourceChanged | undefined
   private readonly verify: Effect.Effect<void, ES | SourceChanged>
 
-  constructor(options: SparseFetchingOptions<ES, EX>) {
+  constructor(options: ChunkFetchingOptions<ES, EX>) {
     const { identity: expected, name, source } = options
     this.options = options
     this.verify =
@@ -53,7 +53,7 @@ export class SparseFetching<ES, EX> {
   /** Brings what a flight still wants. */
   fetch(
     flight: ChunkFlight,
-    flights: SparseFlights<FetchError<ES, EX>>
+    flights: ChunkFlights<FetchError<ES, EX>>
   ): Effect.Effect<void, FetchError<ES, EX>> {
     const { counters, keeping } = this.options
     return Effect.suspend(() => {
@@ -76,7 +76,7 @@ export class SparseFetching<ES, EX> {
   }
 
   /** Settles what the store turns out to have. */
-  private probeAll(flight: ChunkFlight, flights: SparseFlights<FetchError<ES, EX>>): Effect.Effect<void, EX> {
+  private probeAll(flight: ChunkFlight, flights: ChunkFlights<FetchError<ES, EX>>): Effect.Effect<void, EX> {
     const { counters, keeping } = this.options
     return Effect.gen({ self: this }, function* () {
       for (let index = flight.first; index <= flight.last && !flight.isOver; index++) {
@@ -93,7 +93,7 @@ export class SparseFetching<ES, EX> {
   /** One request for every run of what is still to come. */
   private requestAll(
     flight: ChunkFlight,
-    flights: SparseFlights<FetchError<ES, EX>>
+    flights: ChunkFlights<FetchError<ES, EX>>
   ): Effect.Effect<void, FetchError<ES, EX>> {
     return Effect.gen({ self: this }, function* () {
       for (let first = flight.first; first <= flight.last && !flight.isOver;) {
@@ -108,7 +108,7 @@ export class SparseFetching<ES, EX> {
   private request(
     flight: ChunkFlight,
     range: ChunkRange,
-    flights: SparseFlights<FetchError<ES, EX>>
+    flights: ChunkFlights<FetchError<ES, EX>>
   ): Effect.Effect<void, FetchError<ES, EX>> {
     const { counters, keeping, name, source } = this.options
     const deliver = (index: number, chunk: ArrivedChunk): Effect.Effect<void, EX | SourceChanged> =>
@@ -118,7 +118,7 @@ export class SparseFetching<ES, EX> {
         flights.settle(flight, index, chunk, lost === undefined ? undefined : Cause.fail(lost.failure))
         return Effect.void
       })
-    return new SparseRequest<ES, ES | EX | SourceChanged>({
+    return new ChunkRequest<ES, ES | EX | SourceChanged>({
       source,
       name,
       grid: keeping.grid,

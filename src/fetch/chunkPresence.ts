@@ -4,7 +4,7 @@
  * It is kept in pages of 32,768 bits, and only pages with a bit in them exist: the length that a peer
  * claims takes no memory. Whole pages that are filled at once share one.
  */
-import type { ChunkRange } from "./sparseGrid.ts"
+import type { ChunkRange } from "./chunkGrid.ts"
 
 const pageBits = 2 ** 15
 const wordBits = 32
@@ -18,7 +18,7 @@ interface Page {
 
 const full: Page = { words: new Uint32Array(pageBits / wordBits).fill(allOnes), count: pageBits }
 
-export class SparsePresence {
+export class ChunkPresence {
   private readonly pages = new Map<number, Page>()
 
   has(index: number): boolean {

@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { PageSlots } from "../file/pageSlots.ts"
-import type { ChunkRange } from "./sparseGrid.ts"
+import type { ChunkRange } from "./chunkGrid.ts"
 
 /** So that a large budget takes no memory before it is used. */
 const firstCapacity = 64
@@ -18,7 +18,7 @@ const mostChunks = 2 ** 26
 /** The chunks that one step passes: some milliseconds' work at most. */
 const stepChunks = 65_536
 
-export class SparseBudget {
+export class ChunkBudget {
   /** One at a time makes room and stores, so that nothing is chosen while it is being stored. */
   readonly turn = Semaphore.makeUnsafe(1)
   /** Extents to delete: their lengths, by where they start. */

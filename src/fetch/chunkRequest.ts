@@ -9,18 +9,18 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { SourceFailed } from "../bytes/errors.ts"
 import type { ByteSource } from "./ByteSource.ts"
-import { ArrivedChunk } from "./sparseArrival.ts"
-import type { SparseCounters } from "./sparseCounters.ts"
-import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
+import { ArrivedChunk } from "./chunkArrival.ts"
+import type { SparseIoCounters } from "./sparseIoCounters.ts"
+import type { ChunkGrid, ChunkRange } from "./chunkGrid.ts"
 
 /** What is read at a time where there is no stream: it stays in the processor's cache until it is stored. */
 const pieceBytes = 1 << 18
 
-export interface SparseRequestOptions<ES, E> {
+export interface ChunkRequestOptions<ES, E> {
   readonly source: ByteSource<ES>
   readonly name: string
   readonly grid: ChunkGrid
-  readonly counters: SparseCounters
+  readonly counters: SparseIoCounters
   readonly range: ChunkRange
   /** Fails where the source is not what it was any more. */
   readonly verify: Effect.Effect<void, E>
@@ -30,8 +30,8 @@ export interface SparseRequestOptions<ES, E> {
   readonly isOver: () => boolean
 }
 
-export class SparseRequest<ES, E> {
-  private readonly options: SparseRequestOptions<ES, E>
+export class ChunkRequest<ES, E> {
+  private readonly options: ChunkRequestOptions<ES, E>
   private readonly end: number
   /** The chunk that comes next. */
   private next: number
@@ -40,7 +40,7 @@ export class SparseRequest<ES, E> {
   /** What has come of the next chunk, from its beginning, if it came in pieces. */
   private memory: Uint8Array | undefined
 
-  constructor(options: SparseRequestOptions<ES, E>) {
+  constructor(options: ChunkRequestOptions<ES, E>) {
     const { grid, range } = options
     this.options = options
     this.end = grid.endOf(range.last)

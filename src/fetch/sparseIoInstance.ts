@@ -12,25 +12,25 @@ import { checkRange, isOffset } from "../bytes/offset.ts"
 import type { ExtentStore, SourcePin } from "../file/extentStore.ts"
 import { attempt } from "../io/attempt.ts"
 import type { ByteSource } from "./ByteSource.ts"
-import { SparseBudget } from "./sparseBudget.ts"
-import { SparseCounters } from "./sparseCounters.ts"
-import { type FetchError, SparseFetching } from "./sparseFetching.ts"
-import { SparseFlights } from "./sparseFlights.ts"
-import { ChunkGrid, type ChunkRange } from "./sparseGrid.ts"
+import { ChunkBudget } from "./chunkBudget.ts"
+import { SparseIoCounters } from "./sparseIoCounters.ts"
+import { type FetchError, ChunkFetching } from "./chunkFetching.ts"
+import { ChunkFlights } from "./chunkFlights.ts"
+import { ChunkGrid, type ChunkRange } from "./chunkGrid.ts"
 import type { SparseIoError, SparseIoOptions, SparseIoService } from "./sparseIoService.ts"
-import { SparseKeeping } from "./sparseKeeping.ts"
-import { fillFromStore } from "./sparseOpening.ts"
-import { maxRunChunks, type SparseSizes, sizesOf } from "./sparseOptions.ts"
-import { prefetchOf } from "./sparsePrefetching.ts"
-import { SparseReading } from "./sparseReading.ts"
-import { streamOf } from "./sparseStreaming.ts"
+import { ChunkKeeping } from "./chunkKeeping.ts"
+import { fillFromStore } from "./sparseIoOpening.ts"
+import { maxRunChunks, type SparseIoSizes, sizesOf } from "./sparseIoOptions.ts"
+import { prefetchOf } from "./chunkPrefetching.ts"
+import { ChunkReading } from "./chunkReading.ts"
+import { streamOf } from "./chunkStreaming.ts"
 import { makeViewer } from "./sparseViewer.ts"
 
 const unnamed = "the source"
 /** However many requests there may be: what one read, or one prefetch, keeps in mind must stay small. */
 const maxWorkers = 256
 
-export interface SparseInstance<E> {
+export interface SparseIoInstance<E> {
   readonly service: SparseIoService<E>
   /** Whether nobody waits and nothing is under way. */
   readonly isIdle: () => boolean
@@ -38,7 +38,7 @@ export interface SparseInstance<E> {
 
 export const makeInstance = <ES, EX>(
   options: SparseIoOptions<ES, EX>
-): Effect.Effect<SparseInstance<ES | EX>, ES | EX | SparseIoError, Scope.Scope> =>
+): Effect.Effect<SparseIoInstance<ES | EX>, ES | EX | SparseIoError, Scope.Scope> =>
   Effect.gen(function* () {
     const { onSourceChanged = "fail", onStoreFailure = "readThrough", source, store } = options
     const { trustLength = false } = options
@@ -54,9 +54,9 @@ export const makeInstance = <ES, EX>(
     const grid = new ChunkGrid(pin.length, sizes.chunkSize)
     const hasRanges = yield* source.hasRanges ?? Effect.succeed(true)
     if (!hasRanges) yield* mustFitOneRequest(grid, sizes, name)
-    const counters = new SparseCounters(context)
-    const budget = sizes.budgetChunks === Infinity ? undefined : new SparseBudget(sizes.budgetChunks)
-    const keeping = new SparseKeeping({
+    const counters = new SparseIoCounters(context)
+    const budget = sizes.budgetChunks === Infinity ? undefined : new ChunkBudget(sizes.budgetChunks)
+    const keeping = new ChunkKeeping({
       store,
       grid,
       counters,
@@ -69,7 +69,7 @@ export const makeInstance = <ES, EX>(
     yield* fillFromStore(store, keeping, budget)
 
     const { identity } = pin
-    const fetching = new SparseFetching({ source, name, identity, keeping, counters })
+    const fetching = new ChunkFetching({ source, name, identity, keeping, counters })
     const interrupted = ({ first }: ChunkRange): SourceFailed =>
       new SourceFailed({ source: name, offset: grid.startOf(first), reason: "the request was interrupted" })
     const closed = ({ first }: ChunkRange): SourceFailed =>
@@ -79,7 +79,7 @@ export const makeInstance = <ES, EX>(
     if (!hasRanges && !presence.hasAll(0, last)) presence.clear()
     const concurrency = hasRanges ? sizes.concurrency : 1
     const longest = hasRanges ? sizes.runChunks : Math.max(1, grid.count)
-    const flights: SparseFlights<FetchError<ES, EX>> = new SparseFlights({
+    const flights: ChunkFlights<FetchError<ES, EX>> = new ChunkFlights({
       presence,
       counters,
       concurrency,
@@ -96,7 +96,7 @@ export const makeInstance = <ES, EX>(
       )
     )
     const workers = Math.min(concurrency, maxWorkers)
-    const reading = new SparseReading<FetchError<ES, EX>>({
+    const reading = new ChunkReading<FetchError<ES, EX>>({
       keeping,
       flights,
       counters,
@@ -159,7 +159,7 @@ const pinOf = <E>(
 /** What comes only from its beginning on has to come by one request, or it would come many times. */
 const mustFitOneRequest = (
   { chunkSize, count, length }: ChunkGrid,
-  { budgetChunks }: SparseSizes,
+  { budgetChunks }: SparseIoSizes,
   source: string
 ): Effect.Effect<void, SourceFailed> => {
   if (count <= Math.min(maxRunChunks, budgetChunks)) return Effect.void

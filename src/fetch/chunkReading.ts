@@ -10,20 +10,20 @@ import * as Effectable from "effect/Effectable"
 import { InvalidArgument, ReadOutOfBounds } from "../bytes/errors.ts"
 import { isOffset } from "../bytes/offset.ts"
 import { synchronousTransferBytes } from "../io/Io.ts"
-import type { ChunkKeeper } from "./sparseArrival.ts"
-import type { SparseCounters } from "./sparseCounters.ts"
-import type { SparseFlights } from "./sparseFlights.ts"
-import type { ChunkGrid, ChunkRange } from "./sparseGrid.ts"
-import type { SparseKeeping } from "./sparseKeeping.ts"
-import { CopyingTaker, KeepingTaker } from "./sparseTakers.ts"
+import type { ChunkKeeper } from "./chunkArrival.ts"
+import type { SparseIoCounters } from "./sparseIoCounters.ts"
+import type { ChunkFlights } from "./chunkFlights.ts"
+import type { ChunkGrid, ChunkRange } from "./chunkGrid.ts"
+import type { ChunkKeeping } from "./chunkKeeping.ts"
+import { CopyingTaker, KeepingTaker } from "./chunkTakers.ts"
 
 /** However small chunks are, what is kept in mind for a read must stay small. */
 const maxWindowChunks = 16_384
 
-export interface SparseReadingOptions<E> {
-  readonly keeping: SparseKeeping<E>
-  readonly flights: SparseFlights<E>
-  readonly counters: SparseCounters
+export interface ChunkReadingOptions<E> {
+  readonly keeping: ChunkKeeping<E>
+  readonly flights: ChunkFlights<E>
+  readonly counters: SparseIoCounters
   /** The chunks of a request at most. */
   readonly longest: number
   /** How many requests one read may occupy. */
@@ -32,16 +32,16 @@ export interface SparseReadingOptions<E> {
   readonly name: string
 }
 
-export class SparseReading<E> {
-  private readonly keeping: SparseKeeping<E>
-  private readonly flights: SparseFlights<E>
-  private readonly counters: SparseCounters
+export class ChunkReading<E> {
+  private readonly keeping: ChunkKeeping<E>
+  private readonly flights: ChunkFlights<E>
+  private readonly counters: SparseIoCounters
   private readonly grid: ChunkGrid
   /** The chunks that are asked for at once. */
   private readonly windowChunks: number
   private readonly name: string
 
-  constructor({ counters, flights, keeping, longest, name, workers }: SparseReadingOptions<E>) {
+  constructor({ counters, flights, keeping, longest, name, workers }: ChunkReadingOptions<E>) {
     this.keeping = keeping
     this.flights = flights
     this.counters = counters
@@ -51,7 +51,7 @@ export class SparseReading<E> {
   }
 
   readonly read = (offset: number, buffer: Uint8Array): Effect.Effect<number, E | InvalidArgument> =>
-    new SparseRead(this, offset, buffer)
+    new ChunkRead(this, offset, buffer)
 
   readonly readChunk = (offset: number): Effect.Effect<Uint8Array, E | InvalidArgument | ReadOutOfBounds> =>
     Effect.suspend((): Effect.Effect<Uint8Array, E | InvalidArgument | ReadOutOfBounds> => {
@@ -189,12 +189,12 @@ export class SparseReading<E> {
 }
 
 /** A read that has not begun. A class of its own is evaluated in fewer steps than a closure that is suspended. */
-class SparseRead<E> extends Effectable.Class<number, E | InvalidArgument> {
-  private readonly reading: SparseReading<E>
+class ChunkRead<E> extends Effectable.Class<number, E | InvalidArgument> {
+  private readonly reading: ChunkReading<E>
   private readonly offset: number
   private readonly buffer: Uint8Array
 
-  constructor(reading: SparseReading<E>, offset: number, buffer: Uint8Array) {
+  constructor(reading: ChunkReading<E>, offset: number, buffer: Uint8Array) {
     super()
     this.reading = reading
     this.offset = offset

@@ -7,14 +7,14 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { SparseFlights } from "./sparseFlights.ts"
-import type { ChunkRange } from "./sparseGrid.ts"
-import type { SparsePresence } from "./sparsePresence.ts"
-import { StoringTaker } from "./sparseTakers.ts"
+import type { ChunkFlights } from "./chunkFlights.ts"
+import type { ChunkRange } from "./chunkGrid.ts"
+import type { ChunkPresence } from "./chunkPresence.ts"
+import { StoringTaker } from "./chunkTakers.ts"
 
-export interface SparsePrefetchingOptions<E> {
-  readonly presence: SparsePresence
-  readonly flights: SparseFlights<E>
+export interface ChunkPrefetchingOptions<E> {
+  readonly presence: ChunkPresence
+  readonly flights: ChunkFlights<E>
   readonly workers: number
   /** The longest run, in chunks. */
   readonly longest: number
@@ -24,7 +24,7 @@ export interface SparsePrefetchingOptions<E> {
 const stepChunks = 65_536
 
 export const prefetchOf = <E>(
-  { flights, longest, presence, workers }: SparsePrefetchingOptions<E>,
+  { flights, longest, presence, workers }: ChunkPrefetchingOptions<E>,
   { first, last }: ChunkRange
 ): Effect.Effect<void, E> =>
   Effect.suspend(() => {
@@ -54,7 +54,7 @@ export const prefetchOf = <E>(
     )
   })
 
-const fetch = <E>(flights: SparseFlights<E>, run: ChunkRange): Effect.Effect<void, E> =>
+const fetch = <E>(flights: ChunkFlights<E>, run: ChunkRange): Effect.Effect<void, E> =>
   Effect.uninterruptibleMask((restore) => {
     const taker = new StoringTaker<E>()
     const demand = flights.ask(run, taker, () => {})
