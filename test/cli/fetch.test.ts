@@ -199,17 +199,27 @@ describe("lacuna fetch", () => {
     expect(bytesOf("mine").toString()).toBe("somebody's own")
   })
 
-  it.skipIf(nginxProgram === undefined)(`fetches from nginx${nginxSkipped}`, async () => {
-    const nginx = await startNginx(www)
-    try {
-      await fetchJson(`${nginx.url}object`, "--out", "from-nginx", "--range", "200000-200000")
-      const rest = await fetchJson(`${nginx.url}object`, "--out", "from-nginx")
-      expect(rest).toMatchObject({ complete: true, fetchedBytes: object.length - chunkBytes })
-      expect(bytesOf("from-nginx").equals(object)).toBe(true)
-    } finally {
-      await nginx.close()
+  it.skipIf(nginxProgram === undefined)(
+    `fetches from nginx, and reads a collected store that it publishes${nginxSkipped}`,
+    async () => {
+      const nginx = await startNginx(www)
+      try {
+        await fetchJson(`${nginx.url}object`, "--out", "from-nginx", "--range", "200000-200000")
+        const rest = await fetchJson(`${nginx.url}object`, "--out", "from-nginx")
+        expect(rest).toMatchObject({ complete: true, fetchedBytes: object.length - chunkBytes })
+        expect(bytesOf("from-nginx").equals(object)).toBe(true)
+
+        await succeeds(lacuna(["store", "init", "www/published"]))
+        await succeeds(lacuna(["store", "append", "www/published", "--lines"], "one\ntwo\nthree\n"))
+        await succeeds(lacuna(["store", "collect", "www/published", "--live", "-"], "6 5\n"))
+        fs.mkdirSync(join(directory, "second"))
+        const read = ["read", `${nginx.url}published/store.1.prefix`, "--cache", "cache", "--offset", "6"]
+        expect((await succeeds(lacunaIn(join(directory, "second"))(read))).text).toBe("three")
+      } finally {
+        await nginx.close()
+      }
     }
-  })
+  )
 })
 
 describe("lacuna read of a URL", () => {

@@ -367,8 +367,9 @@ describe("what a collection tells", () => {
         const { millis } = done
         const { total, ...steps } = millis
         const sum = Object.values(steps).reduce((all, one) => all + one, 0)
+        // How much of so short a time lies between the steps is the machine's business.
         expect(sum).toBeLessThanOrEqual(total)
-        expect(sum).toBeGreaterThan(total / 4)
+        for (const step of Object.values(steps)) expect(step).toBeGreaterThan(0)
         expect(done.peakMemoryBytes).toBeGreaterThan(0)
         expect(done.peakMemoryBytes).toBeLessThan(2 << 20)
         expect(yield* debrisIn(io, directory)).toEqual([])
