@@ -13,7 +13,7 @@ export interface Child {
 }
 
 export const startChild = (module: string, args: ReadonlyArray<string>): Child => {
-  const child = spawn(process.execPath, ["--expose-gc", here("runTypeScript.mjs"), here(module), ...args], {
+  const child = spawn(process.execPath, ["--expose-gc", here("../../scripts/runTypeScript.mjs"), here(module), ...args], {
     stdio: ["ignore", "pipe", "pipe"]
   })
   let output = ""

@@ -8,7 +8,7 @@ register("./typeScriptHooks.mjs", import.meta.url)
 try {
   const module = await import(pathToFileURL(process.argv[2]).href)
   await module.main(process.argv.slice(3))
-  process.exit(0)
+  process.exit()
 } catch (error) {
   console.error(error)
   process.exit(1)
