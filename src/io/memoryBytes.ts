@@ -4,14 +4,14 @@
  * Growing copies nothing, and holes, however large, cost nothing. Bytes beyond the size are zeros,
  * always, so that growing needs no clearing.
  */
+import type { MemoryContent } from "./memoryTree.ts"
 
 const blockBytes = 1 << 16
 
-export class MemoryBytes {
+export class MemoryBytes implements MemoryContent {
   private readonly blocks = new Map<number, Uint8Array>()
   size = 0
 
-  /** Copies up to `length` bytes from `offset` on into `buffer`, and gives their number. */
   read(buffer: Uint8Array, start: number, length: number, offset: number): number {
     const total = Math.max(0, Math.min(length, this.size - offset))
     this.eachBlock(offset, total, (index, from, to, at) => {
@@ -59,6 +59,9 @@ export class MemoryBytes {
       else this.blocks.get(index)?.fill(0, from, to)
     }
   }
+
+  /** Nothing here can be lost. */
+  sync(): void {}
 
   private eachBlock(
     offset: number,

@@ -5,13 +5,27 @@
  * happens to its name. There are no links, no permissions and no current directory: relative paths
  * begin at the root.
  */
-import { MemoryBytes } from "./memoryBytes.ts"
 import { SystemError } from "./systemErrors.ts"
+
+/** The bytes of a file. Those beyond its size are zeros when it grows. */
+export interface MemoryContent {
+  readonly size: number
+  /** Copies up to `length` bytes from `offset` on into `buffer`, and gives their number. */
+  readonly read: (buffer: Uint8Array, start: number, length: number, offset: number) => number
+  readonly write: (bytes: Uint8Array, start: number, length: number, offset: number) => void
+  readonly truncate: (size: number) => void
+  readonly zero: (offset: number, length: number) => void
+  readonly sync: () => void
+}
 
 export class MemoryFile {
   readonly kind = "file"
-  readonly bytes = new MemoryBytes()
+  readonly bytes: MemoryContent
   locked = false
+
+  constructor(bytes: MemoryContent) {
+    this.bytes = bytes
+  }
 }
 
 export class MemoryDirectory {
@@ -30,6 +44,11 @@ export interface MemoryPlace {
 
 export class MemoryTree {
   readonly root = new MemoryDirectory()
+  private readonly newContent: () => MemoryContent
+
+  constructor(newContent: () => MemoryContent) {
+    this.newContent = newContent
+  }
 
   /** What `path` stands for. */
   node(path: string, syscall: string): MemoryNode {
@@ -74,7 +93,7 @@ export class MemoryTree {
 
   createFile(path: string, syscall: string): MemoryFile {
     const place = this.freePlace(path, syscall)
-    const file = new MemoryFile()
+    const file = new MemoryFile(this.newContent())
     place.directory.entries.set(place.name, file)
     return file
   }
@@ -82,6 +101,11 @@ export class MemoryTree {
   makeDirectory(path: string): void {
     const place = this.freePlace(path, "mkdir")
     place.directory.entries.set(place.name, new MemoryDirectory())
+  }
+
+  /** Makes the names in a directory durable, where names can be lost. */
+  syncDirectory(path: string): void {
+    this.directory(path, "fsync")
   }
 
   removeFile(path: string): void {
