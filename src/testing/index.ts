@@ -6,6 +6,7 @@
  */
 export * from "./byteSourceSuite.ts"
 export * from "./extentStoreSuite.ts"
+export * from "./IoFault.ts"
 export * from "./ioSuite.ts"
 export type { Law } from "./law.ts"
 export { LawBroken } from "./law.ts"
