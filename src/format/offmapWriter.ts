@@ -39,6 +39,14 @@ export interface OffmapImage {
   readonly header: OffmapHeader
 }
 
+/** The size of a buffer of `had` bytes that is to hold `wanted`. Throws `MemoryLimit`. */
+export const grownBytes = (had: number, wanted: number): number => {
+  if (wanted > maxImageBytes) throw new MemoryLimit({ limit: maxImageBytes, wanted })
+  let size = had
+  while (size < wanted) size = size < 2 ** 28 ? size * 16 : size * 2
+  return Math.min(size, maxImageBytes)
+}
+
 export class OffmapWriter implements CellViews {
   private bytes = new Uint8Array(initialBytes)
   // The cells so far.
@@ -82,12 +90,12 @@ export class OffmapWriter implements CellViews {
     return this.completeBindings + (this.at & 7) + this.waitingCount
   }
 
-  /** Where the last binding begins, -1 before the first. */
+  /** Where the last binding begins; there must be one. */
   get lastStart(): number {
     if (this.waitingCount > 0) return this.waiting.virtual[this.waitingCount - 1]
     if ((this.at & 7) !== 0) return this.base + this.i32[this.at - 1]
     const last = this.cells - 1
-    return last < 0 ? -1 : startAt(this, last, cellCount(this, last) - 1)
+    return startAt(this, last, cellCount(this, last) - 1)
   }
 
   /** Where the next binding may begin: a point ends one past its offset. */
@@ -265,10 +273,7 @@ export class OffmapWriter implements CellViews {
 
   private reserve(bytes: number): void {
     if (bytes <= this.bytes.length && !this.shared) return
-    if (bytes > maxImageBytes) throw new MemoryLimit({ limit: maxImageBytes, wanted: bytes })
-    let size = this.bytes.length
-    while (size < bytes) size = size < 2 ** 28 ? size * 16 : size * 2
-    const grown = new Uint8Array(Math.min(size, maxImageBytes))
+    const grown = new Uint8Array(grownBytes(this.bytes.length, bytes))
     // The complete cells, and the one in the making.
     grown.set(this.bytes.subarray(0, offmapHeaderBytes + (this.cells + 1) * cellBytes))
     const { f64, i32, u16 } = cellViews(grown.subarray(offmapHeaderBytes))

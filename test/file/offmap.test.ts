@@ -242,6 +242,34 @@ describe("arguments of an offmap", () => {
     assert.strictEqual(refusal(() => builder.build())._tag, "InvalidArgument")
   })
 
+  it("that overlap are named, both of them, wherever in its cell the last one lies", () => {
+    const builder = Offmap.builder()
+    for (let i = 0; i < 20; i++) {
+      builder.add(10 * i, 5 * i, 5)
+      const both = `the binding at ${10 * i + 4} overlaps the one at ${10 * i}`
+      const overlap = refusal(() => builder.add(10 * i + 4, 0, 5))
+      assert.include(overlap._tag === "InvalidArgument" ? overlap.reason : overlap._tag, both)
+    }
+    assert.strictEqual(builder.build().size, 20)
+  })
+
+  it("that are none are refused among many, and those before them have been added", () => {
+    const virtuals = Array.from({ length: 40 }, (_, i) => 10 * i)
+    const lengths = virtuals.map(() => 5)
+    for (const bad of [0, 8, 13, 32]) {
+      for (const no of noOffsets) {
+        const physicals = virtuals.map((_, i) => (i === bad ? no : 5 * i))
+        const builder = Offmap.builder()
+        assert.strictEqual(
+          refusal(() => builder.addMany(virtuals, physicals, lengths))._tag,
+          "InvalidArgument"
+        )
+        assert.strictEqual(builder.size, bad)
+        assert.strictEqual(builder.build().translate(10 * bad + 4), -1)
+      }
+    }
+  })
+
   it("that name no place in a file are refused", async () => {
     const io = memory()
     for (const no of noOffsets) {
