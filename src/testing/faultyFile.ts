@@ -109,6 +109,17 @@ export const faultyFile = (inner: IoFile, { mapped, onClose, plan }: FaultyFileO
   const part = (bytes: Uint8Array, fault: Fault): Uint8Array =>
     bytes.subarray(0, shareOf(bytes.length, fault))
 
+  /** Of what is there to be read, the first part, in the buffer of the caller. */
+  const firstOf = (
+    whole: Uint8Array,
+    count: number,
+    { buffer, fault }: { readonly fault: Fault; readonly buffer: Uint8Array }
+  ): number => {
+    const first = part(whole.subarray(0, count), fault)
+    buffer.set(first)
+    return first.length
+  }
+
   const syncing = mutation("sync")
   /** Poisons when the call is to fail. */
   const failingSync = (fault: Fault) => {
@@ -130,7 +141,8 @@ export const faultyFile = (inner: IoFile, { mapped, onClose, plan }: FaultyFileO
       const fault = faultOf(asked)
       if (fault === undefined) return unsafe.readSomeAt(offset, buffer)
       if (fault.kind !== "short-read") throw failed(fault, asked)
-      return unsafe.readSomeAt(offset, part(buffer, fault))
+      const whole = new Uint8Array(buffer.length)
+      return firstOf(whole, unsafe.readSomeAt(offset, whole), { fault, buffer })
     },
     writeAt: (offset, bytes) => {
       const asked = writing(offset, bytes)
@@ -165,9 +177,13 @@ export const faultyFile = (inner: IoFile, { mapped, onClose, plan }: FaultyFileO
             : undefined
       ),
     readSomeAt: (offset, buffer) =>
-      later(reading("readSomeAt", offset, buffer), inner.readSomeAt(offset, buffer), (fault) =>
-        fault.kind === "short-read" ? inner.readSomeAt(offset, part(buffer, fault)) : undefined
-      ),
+      later(reading("readSomeAt", offset, buffer), inner.readSomeAt(offset, buffer), (fault) => {
+        if (fault.kind !== "short-read") return undefined
+        const whole = new Uint8Array(buffer.length)
+        return Effect.map(inner.readSomeAt(offset, whole), (count) =>
+          firstOf(whole, count, { fault, buffer })
+        )
+      }),
     writeAt: (offset, bytes) => {
       const asked = writing(offset, bytes)
       return later(asked, inner.writeAt(offset, bytes), (fault) =>
