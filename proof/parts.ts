@@ -1,4 +1,9 @@
 /** All parts by name, each loaded only in the process that runs it. */
 import type { Part } from "./part.ts"
 
-export const parts: Readonly<Record<string, () => Promise<Part>>> = {}
+export const parts: Readonly<Record<string, () => Promise<Part>>> = {
+  damageControl: async () => (await import("./damageControl.ts")).part,
+  damageExtent: async () => (await import("./damageExtent.ts")).part,
+  damageOffmap: async () => (await import("./damageOffmap.ts")).part,
+  damageSums: async () => (await import("./damageSums.ts")).part
+}

@@ -5,6 +5,8 @@
  * be wrong. Nothing here needs a test runner or fast-check when it runs.
  */
 export * from "./byteSourceSuite.ts"
+export * from "./damage.ts"
+export * from "./exploreDamage.ts"
 export * from "./exploreFaults.ts"
 export * from "./extentStoreSuite.ts"
 export * from "./IoFault.ts"
