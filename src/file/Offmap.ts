@@ -112,7 +112,7 @@ const openPath = Effect.fn("Offmap.open")(function* (path: string) {
       Effect.fail(new Corrupt({ path, offset: end, reason: "the file was truncated while it was opened" }))
     ),
     // A file opened by us is open, and its map begins at 0: these two would be bugs.
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+    Effect.catchTag(["Closed", "InvalidArgument"], Effect.die)
   )
 })
 

@@ -70,7 +70,7 @@ const syncData = (state: ExtentState): Effect.Effect<void, ExtentWriteError> =>
         }
       })
     ),
-    Effect.catchTag("RoNotAllowed", (impossible) => Effect.die(impossible))
+    Effect.catchTag("RoNotAllowed", Effect.die)
   )
 
 const shown = ({ identity, length }: SourcePin): string =>
@@ -160,4 +160,4 @@ const truncateAll = (state: ExtentState): Effect.Effect<void, ExtentWriteError> 
 
 const truncate = ({ data }: ExtentState, size: number): Effect.Effect<void, ExtentWriteError> =>
   // Open for writing: this would be a bug.
-  Effect.catchTag(data.truncate(size), "RoNotAllowed", (impossible) => Effect.die(impossible))
+  Effect.catchTag(data.truncate(size), "RoNotAllowed", Effect.die)

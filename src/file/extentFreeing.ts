@@ -80,7 +80,7 @@ export const free = (state: ExtentState, from: number, to: number): Effect.Effec
           return Effect.succeed(false)
         }),
         // Open for writing, at offsets of our own: these would be bugs.
-        Effect.catchTag(["InvalidArgument", "RoNotAllowed"], (impossible) => Effect.die(impossible))
+        Effect.catchTag(["InvalidArgument", "RoNotAllowed"], Effect.die)
       )
       if (punched) return
     }

@@ -76,7 +76,7 @@ const closeChecked = (state: ExtentState): Effect.Effect<void, CloseError> =>
       if (state.closed) return Effect.fail(new DoubleClose({ path: state.paths.data }))
       return Effect.ensuring(finish(state), Scope.close(state.scope, Exit.void)).pipe(
         // It was open when its turn began.
-        Effect.catchTag("Closed", (impossible) => Effect.die(impossible))
+        Effect.catchTag("Closed", Effect.die)
       )
     })
   )

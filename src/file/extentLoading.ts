@@ -69,7 +69,7 @@ export const loadRecord = (file: IoFile): Effect.Effect<LoadedRecord, Corrupt | 
     return { index, end: { generation, end: frames.end, crc: frames.crc, spare }, syncedEnd, marked, tidy }
   }).pipe(
     // The file is ours, and open: these would be bugs.
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+    Effect.catchTag(["Closed", "InvalidArgument"], Effect.die)
   )
 
 /** Whether a frame that doesn't count any more was durable; `buffer` bounds how much is looked at. */

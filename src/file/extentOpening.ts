@@ -52,9 +52,7 @@ export const openState = (
     return state
   }).pipe(
     // The files are ours, and open for writing: these would be bugs.
-    Effect.catchTag(["Closed", "InvalidArgument", "Poisoned", "RoNotAllowed"], (impossible) =>
-      Effect.die(impossible)
-    )
+    Effect.catchTag(["Closed", "InvalidArgument", "Poisoned", "RoNotAllowed"], Effect.die)
   )
 
 const openData = (io: IoService, { data }: ExtentPaths) =>

@@ -29,7 +29,7 @@ const maxGrowth = 3
 export const syncRecord = (state: ExtentState): Effect.Effect<void, ExtentSyncError> =>
   state.journal.sync.pipe(
     Effect.tapError((cause) => Effect.sync(() => state.setPoison(cause))),
-    Effect.catchTag("RoNotAllowed", (impossible) => Effect.die(impossible))
+    Effect.catchTag("RoNotAllowed", Effect.die)
   )
 
 /** `syncRecord`, of a record that has more than a tidy mark: the data may be changed from here on. */

@@ -35,7 +35,7 @@ export const forEachPiece = <E, R>(
       yield* file.readAt(at, piece).pipe(
         Effect.catchTag("ReadOutOfBounds", (cause) => Effect.fail(truncated(cause))),
         // An offset of our own, within 2^53-1.
-        Effect.catchTag("InvalidArgument", (impossible) => Effect.die(impossible))
+        Effect.catchTag("InvalidArgument", Effect.die)
       )
       const block = sums === undefined ? -1 : damagedBlock(piece, at, sums)
       if (block >= 0) return yield* blockDamaged(file.path, block)

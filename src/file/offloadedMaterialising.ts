@@ -44,7 +44,7 @@ export const materialise = (
   }).pipe(
     Effect.scoped,
     // The temporary file is open for writing.
-    Effect.catchTag("RoNotAllowed", (impossible) => Effect.die(impossible))
+    Effect.catchTag("RoNotAllowed", Effect.die)
   )
 
 const writeData = (

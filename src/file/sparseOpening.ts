@@ -45,7 +45,7 @@ export const openSparseFile = (
         : Effect.fail(new Incomplete({ path: paths.data, missing: paths.map }))
     ),
     // Files opened by us are open, at offsets of our own: these two would be bugs.
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+    Effect.catchTag(["Closed", "InvalidArgument"], Effect.die)
   )
 
 /** Opens a pair that has its final names, and changes nothing: `NoSuchFile` when one of them is missing. */
@@ -53,9 +53,7 @@ export const openFinishedSparseFile = (
   io: IoService,
   paths: SparsePaths
 ): Effect.Effect<OpenedSparseFile, Corrupt | OpenError, Scope.Scope> =>
-  Effect.catchTag(openPair(io, paths, paths.map), ["Closed", "InvalidArgument"], (impossible) =>
-    Effect.die(impossible)
-  )
+  Effect.catchTag(openPair(io, paths, paths.map), ["Closed", "InvalidArgument"], Effect.die)
 
 /** The path of the map, after finishing a promotion where one was interrupted. */
 const settleNames = (io: IoService, paths: SparsePaths) =>
@@ -110,5 +108,5 @@ export const loadSums = ({
     Effect.catchTag("ReadOutOfBounds", ({ end, path }) =>
       Effect.fail(new Corrupt({ path, offset: end, reason: "the file ends too early" }))
     ),
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+    Effect.catchTag(["Closed", "InvalidArgument"], Effect.die)
   )

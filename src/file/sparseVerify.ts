@@ -77,4 +77,4 @@ const checkBlocks = (opened: OpenedSparseFile, onProgress: SparseVerifyOptions["
     yield* forEachPiece(data, { length: total, sums }, (piece, at) =>
       Effect.sync(() => onProgress?.({ bytes: at + piece.length, total }))
     )
-  }).pipe(Effect.catchTag("Closed", (impossible) => Effect.die(impossible)))
+  }).pipe(Effect.catchTag("Closed", Effect.die))

@@ -289,9 +289,7 @@ export class SparseWriting {
     return promote.pipe(
       Effect.onExit((exit) => Effect.sync(() => this.poisonAfter("close", exit))),
       // The files are the writer's own, open for writing; the map is in memory and trusted.
-      Effect.catchTag(["Closed", "Corrupt", "ReadOutOfBounds", "RoNotAllowed"], (impossible) =>
-        Effect.die(impossible)
-      )
+      Effect.catchTag(["Closed", "Corrupt", "ReadOutOfBounds", "RoNotAllowed"], Effect.die)
     )
   }
 

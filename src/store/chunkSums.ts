@@ -71,5 +71,5 @@ export const readSums = (
     Effect.catchTag("ReadOutOfBounds", ({ end }) =>
       Effect.fail(new Corrupt({ path, offset: end, reason: "the file ends too early" }))
     ),
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+    Effect.catchTag(["Closed", "InvalidArgument"], Effect.die)
   )

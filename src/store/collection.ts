@@ -188,7 +188,7 @@ export class Collection<E, R> {
         syncDirectory: (directory) => committing.poisoning(io.syncDirectory(directory))
       }),
       // The writer is nobody else's.
-      Effect.catchTag("DoubleClose", (impossible) => Effect.die(impossible))
+      Effect.catchTag("DoubleClose", Effect.die)
     )
   }
 

@@ -112,8 +112,8 @@ class CollectionSource {
 
   private readPrefix(offset: VirtualOffset, buffer: Uint8Array, at: number): number {
     const atMost = Math.min(buffer.length - at, this.suffixStart - offset)
-    if (this.prefix === undefined) return atMost
-    const { data, map, mapPath } = this.prefix
+    // There is one wherever the suffix doesn't begin at 0: the format demands it.
+    const { data, map, mapPath } = this.prefix!
     const binding = map.locate(offset)
     if (binding === undefined) return Math.min(atMost, (map.next(offset) ?? this.suffixStart) - offset)
     const into = offset - binding.virtual

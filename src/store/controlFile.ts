@@ -69,7 +69,7 @@ const readState = (file: IoFile): Effect.Effect<ControlState, Corrupt | IoFailed
     )
   }).pipe(
     // The file is ours, and open: these would be bugs.
-    Effect.catchTag(["Closed", "InvalidArgument"], (impossible) => Effect.die(impossible))
+    Effect.catchTag(["Closed", "InvalidArgument"], Effect.die)
   )
 
 /**
@@ -155,7 +155,7 @@ export class ControlFile {
       })
     )
   }).pipe(
-    Effect.catchTag(["Closed", "Poisoned"], (impossible) => Effect.die(impossible)), // used after its end
+    Effect.catchTag(["Closed", "Poisoned"], Effect.die), // used after its end
     Effect.uninterruptible
   )
 
@@ -232,7 +232,7 @@ export class ControlFile {
       this.file.sync
     ).pipe(
       // Open for writing, at offsets of our own: these would be bugs.
-      Effect.catchTag(["InvalidArgument", "RoNotAllowed"], (impossible) => Effect.die(impossible))
+      Effect.catchTag(["InvalidArgument", "RoNotAllowed"], Effect.die)
     )
   }
 

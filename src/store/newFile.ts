@@ -22,7 +22,5 @@ export const writeNewFile = (
   }).pipe(
     Effect.scoped,
     // The file is new, open for writing, and nobody else's: these would be bugs.
-    Effect.catchTag(["Closed", "DoubleClose", "InvalidArgument", "Poisoned", "RoNotAllowed"], (impossible) =>
-      Effect.die(impossible)
-    )
+    Effect.catchTag(["Closed", "DoubleClose", "InvalidArgument", "Poisoned", "RoNotAllowed"], Effect.die)
   )

@@ -91,7 +91,7 @@ export class StoreAppending {
 
   private flushIfMuch(operation: string): void {
     const { autoFlushThreshold, flushing, state } = this.options
-    if (state.closed || state.readonly || state.poison !== undefined) state.checkWritable(operation)
+    if (state.closed || state.poison !== undefined) state.checkWritable(operation)
     if (state.pending.length >= autoFlushThreshold) flushing.flushNow()
   }
 

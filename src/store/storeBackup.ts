@@ -191,7 +191,5 @@ const copyPiece = (
   }).pipe(
     Effect.scoped,
     // The copy is new, open for writing, and nobody else's.
-    Effect.catchTag(["DoubleClose", "InvalidArgument", "Poisoned", "RoNotAllowed"], (impossible) =>
-      Effect.die(impossible)
-    )
+    Effect.catchTag(["DoubleClose", "InvalidArgument", "Poisoned", "RoNotAllowed"], Effect.die)
   )

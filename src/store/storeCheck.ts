@@ -151,7 +151,7 @@ class Check {
           Effect.sync(() => this.verified(piece.length))
         )
       }
-    }).pipe(Effect.catchTag("Closed", (impossible) => Effect.die(impossible)))
+    }).pipe(Effect.catchTag("Closed", Effect.die))
   }
 
   private prefix(record: ControlRecord): Effect.Effect<void, StoreScanError> {
@@ -167,10 +167,7 @@ class Check {
       yield* forEachPiece(data, { length: dataLength, sums }, (piece) =>
         Effect.sync(() => this.verified(piece.length))
       )
-    }).pipe(
-      Effect.scoped,
-      Effect.catchTag("Closed", (impossible) => Effect.die(impossible))
-    )
+    }).pipe(Effect.scoped, Effect.catchTag("Closed", Effect.die))
     return Effect.asVoid(this.report("prefix", verify))
   }
 

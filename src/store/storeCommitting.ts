@@ -50,7 +50,11 @@ export class StoreCommitting {
   readonly commit: Effect.Effect<void, StoreCommitError> = Effect.suspend(() => {
     const { state } = this.options
     const target = state.end
-    return this.inTurn("commit", () => (state.committedEnd >= target ? Effect.void : this.commitNow(false)))
+    return this.inTurn("commit", () => {
+      // A commit may have taken it meanwhile, or a rollback.
+      const done = state.committedEnd >= Math.min(target, state.end)
+      return done ? Effect.void : this.commitNow(false)
+    })
   })
 
   readonly split: Effect.Effect<void, StoreCommitError> = Effect.suspend(() =>
@@ -197,13 +201,13 @@ export class StoreCommitting {
 
   /**
    * Records that everything before `target`, which is flushed, is committed, and at least so many
-   * chunks.
+   * chunks. Something lies before it.
    */
   private record(target: VirtualOffset, leastChunks: number): Effect.Effect<void, StoreCommitError> {
     return Effect.gen({ self: this }, function* () {
       const { control, flushing, io, state } = this.options
       const { record } = state
-      const used = target > state.chunks[0].offset ? state.chunkIndexAt(target - 1) + 1 : 0
+      const used = state.chunkIndexAt(target - 1) + 1
       const listed = record.chunkLengths.length
       const chunks = state.chunks.slice(0, Math.max(used, leastChunks, listed))
       // Those before the one that was active are as control says already.

@@ -76,7 +76,7 @@ export const openFiles = (options: OpenFilesOptions): Effect.Effect<OpenFiles, O
     }).pipe(
       Effect.onError(() => Effect.all(opened, { discard: true })),
       // Files opened by us are open, at offsets of our own: a bug.
-      Effect.catchTag("Closed", (impossible) => Effect.die(impossible))
+      Effect.catchTag("Closed", Effect.die)
     )
   })
 

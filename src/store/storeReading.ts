@@ -171,8 +171,8 @@ export class StoreReading {
   }
 
   private readPrefix(offset: VirtualOffset, buffer: Uint8Array): void {
-    const { prefix } = this.state
-    if (prefix === undefined) throw this.notKept(offset)
+    // There is one wherever the suffix doesn't begin at 0: the format demands it.
+    const prefix = this.state.prefix!
     try {
       prefix.reader.unsafe.read(offset, buffer)
     } catch (cause) {
@@ -191,7 +191,7 @@ export class StoreReading {
     while (to < buffer.length && from < flushedEnd) {
       const chunk = chunks[index++]
       const count = Math.min(buffer.length - to, Math.min(chunk.end, flushedEnd) - from)
-      if (count > 0) chunk.copy(from - chunk.offset, buffer, to, count)
+      chunk.copy(from - chunk.offset, buffer, to, count)
       from += count
       to += count
     }

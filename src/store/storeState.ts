@@ -10,7 +10,7 @@
  * - Chunks are numbered as they follow one another, from `record.firstChunk` on.
  */
 import * as Effect from "effect/Effect"
-import { Closed, Poisoned, RoNotAllowed } from "../bytes/errors.ts"
+import { Closed, Poisoned } from "../bytes/errors.ts"
 import type { VirtualOffset } from "../bytes/offset.ts"
 import { AppendBuffer } from "../file/appendBuffer.ts"
 import { type ControlRecord, controlEnd } from "../format/controlRecord.ts"
@@ -181,7 +181,6 @@ export class StoreState {
 
   checkWritable(operation: string): void {
     this.checkOpen(operation)
-    if (this.readonly) throw new RoNotAllowed({ path: this.directory, operation })
     if (this.poison !== undefined) throw new Poisoned({ path: this.directory, cause: this.poison.cause })
   }
 }

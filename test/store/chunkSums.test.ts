@@ -146,4 +146,17 @@ onEachIo((test) => {
       yield* Effect.scoped(fileOf(path, whole))
       expect(yield* readSums(io, path, length)).toEqual(sums)
     }))
+
+  test("a file of sums that shrinks while it is read is Corrupt where it ends", (directory) =>
+    Effect.gen(function* () {
+      const path = `${directory}/s`
+      const file = yield* fileOf(path, encodeBlockSums(length, sums))
+      const watched = watchedIo(yield* Io, {
+        before: (operation) => {
+          if (operation === "readAt") file.unsafe.truncate(44)
+        }
+      })
+      const error = yield* Effect.flip(readSums(watched, path, length))
+      expect(error).toMatchObject({ _tag: "Corrupt", path, offset: 44 })
+    }))
 })

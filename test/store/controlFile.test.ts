@@ -410,8 +410,15 @@ describe("a ControlFile", () => {
           { concurrency: 2 }
         )
         assert.include(both[1], "twice at once")
-        yield* control.write(record(8)) // none of all that has poisoned it
-        assert.deepStrictEqual((yield* readControl(io, paths)).record, record(8))
+        const busy = yield* Effect.forkChild(control.write(record(8)), { startImmediately: true })
+        assert.throws(() => control.writeNow(record(8)), /twice at once/)
+        assert.throws(() => control.writeNow(record(9)), /twice at once/)
+        yield* Fiber.join(busy)
+        for (const next of [record(8), record(10), record(9, { generation: 3 })]) {
+          assert.throws(() => control.writeNow(next), /can't follow|both slots/)
+        }
+        control.writeNow(record(9)) // none of all that has poisoned it
+        assert.deepStrictEqual((yield* readControl(io, paths)).record, record(9))
       }))
   })
 
@@ -424,6 +431,7 @@ describe("a ControlFile", () => {
         failNextSync(paths.control)
         assert.instanceOf(yield* Effect.flip(control.write(record(7))), IoFailed)
         assert.instanceOf(yield* Effect.flip(control.write(record(7))), Poisoned)
+        assert.throws(() => control.writeNow(record(7)), Poisoned)
         const again = yield* openControl(io, paths)
         yield* again.repair
         yield* again.write({ ...again.record, sequence: again.record.sequence + 1 })

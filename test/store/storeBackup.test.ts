@@ -5,9 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { expect } from "vitest"
+import { NoSuchFile } from "../../src/bytes/errors.ts"
 import { Io, type IoService } from "../../src/io/Io.ts"
 import type { StoreService } from "../../src/store/Store.ts"
 import { onEachIo, openHandles } from "../file/eachIo.ts"
+import { watchedIo } from "../file/watchedIo.ts"
 import {
   damage,
   expectBytes,
@@ -271,5 +273,29 @@ onEachIo((test) => {
         expect(sync).toBeGreaterThan(at(call))
         expect(sync).toBeLessThan(at("rename copy/store.control.tmp"))
       }
+    }))
+
+  test("a prefix that is always gone when its turn comes is Corrupt, and nothing is made", (directory) =>
+    Effect.gen(function* () {
+      const at = `${directory}/store`
+      yield* prepared(yield* Io, at)
+      let opened = 0
+      // Whoever opens it twice finds it once.
+      const io = watchedIo(yield* Io, {
+        before: (operation, path) => {
+          const isPrefix = operation === "open" && path.endsWith(".prefix")
+          if (isPrefix && ++opened % 2 === 0) throw new NoSuchFile({ path })
+        }
+      })
+      const reader = yield* openOn(io, at, { readonly: true })
+      opened = 0
+      const to = `${directory}/copy`
+      expect(yield* Effect.flip(reader.backup(to))).toMatchObject({
+        _tag: "Corrupt",
+        path: `${at}/store.1.prefix`,
+        reason: "control names this file, and it is gone"
+      })
+      expect(opened).toBeGreaterThan(100)
+      expect(yield* io.classify(to)).toBe("none")
     }))
 })

@@ -3,10 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import { expect } from "vitest"
+import { NotAFile } from "../../src/bytes/errors.ts"
 import { Io, type IoService } from "../../src/io/Io.ts"
-import type { StoreDamage, StoreService } from "../../src/store/Store.ts"
+import { Store, type StoreDamage, type StoreService } from "../../src/store/Store.ts"
 import { onEachIo } from "../file/eachIo.ts"
-import { damage, debrisIn, interposedIo, isSound, openOn, record, truncate } from "./storeHarness.ts"
+import { damage, debrisIn, interposedIo, isSound, openOn, record, toldIo, truncate } from "./storeHarness.ts"
 
 const size = 150_000
 
@@ -219,5 +220,42 @@ onEachIo((test) => {
       })
       yield* Effect.all([checking, writing], { concurrency: 2 })
       expect(yield* debrisIn(io, directory)).toEqual([])
+    }))
+
+  test("a directory in the place of a chunk, or of the prefix, is told as what it is", (directory) =>
+    Effect.gen(function* () {
+      const io = yield* Io
+      for (const name of ["store.2.suffix", "store.1.prefix"]) {
+        const at = `${directory}/${name}`
+        yield* io.makeDirectory(at)
+        const store = yield* prepared(io, `${at}/store`)
+        const path = `${at}/store/${name}`
+        yield* io.remove(path)
+        yield* io.makeDirectory(path)
+        const { damage: found } = yield* store.check()
+        expect(found).toEqual([{ kind: "file", path, offset: 0, reason: new NotAFile({ path }).message }])
+      }
+    }))
+
+  test("without control, or with none of its slots whole, that is the damage, and nothing else is looked at", (directory) =>
+    Effect.gen(function* () {
+      const told = toldIo(yield* Io, directory)
+      const { io } = told
+      const store = yield* prepared(io, directory)
+      const control = `${directory}/store.control`
+      const isControl = Effect.gen(function* () {
+        told.forget()
+        const checked = yield* Store.check(directory).pipe(Effect.provideService(Io, io))
+        expect(checked).toMatchObject({ verifiedBytes: 0, unverifiedBytes: 0, extents: 0 })
+        expect(checked.damage).toMatchObject([{ kind: "control", path: control }])
+        expect(yield* store.check()).toEqual(checked)
+        expect(told.calls.filter((call) => call.startsWith("open") && !call.endsWith("control"))).toEqual([])
+        expect(told.changes()).toEqual([])
+      })
+      yield* damage(io, control, 20)
+      yield* damage(io, control, 65_536 + 20)
+      yield* isControl
+      yield* io.remove(control)
+      yield* isControl
     }))
 })

@@ -221,6 +221,30 @@ describe("many that commit", () => {
         yield* reopened(io, directory, (again) => holds(again, all))
       }))
 
+    test("a split whose new chunk gets its file by a flush meanwhile makes no second one", (directory) =>
+      Effect.gen(function* () {
+        const told = toldIo(yield* Io, directory)
+        const making = gatedIo(told.io, directory, (call) => call === "create store.1.suffix")
+        const syncing = gatedIo(making.io, directory, (call) => call === "sync store.0.suffix")
+        const store = yield* openOn(syncing.io, directory)
+        yield* store.append(record(60, 1))
+        const split = yield* Effect.forkChild(store.split, { startImmediately: true })
+        yield* syncing.arrived
+        // More than may wait in memory: this one goes to the new chunk, and the next flushes it.
+        yield* store.append(record(3 << 20, 2))
+        const append = yield* Effect.forkChild(store.append(record(10, 3)), { startImmediately: true })
+        yield* making.arrived
+        yield* syncing.open
+        yield* turns(10)
+        yield* making.open
+        yield* Fiber.join(split)
+        yield* Fiber.join(append)
+        expect(told.calls.filter((call) => call === "create store.1.suffix").length).toBe(1)
+        yield* store.commit
+        yield* isSound(store)
+        yield* holds(store, joined(record(60, 1), record(3 << 20, 2), record(10, 3)))
+      }))
+
     test("what is appended while a commit runs is of the next one", (directory) =>
       Effect.gen(function* () {
         const io = yield* Io
@@ -399,6 +423,65 @@ describe("a rollback", () => {
         yield* store.close
         yield* reopened(io, directory, (again) => holds(again, acknowledged))
         expect(yield* io.list(directory)).toEqual(["store.0.suffix", "store.control", "store.lock"])
+      }))
+
+    test("removes the checksums of chunks that it takes away, and of no other", (directory) =>
+      Effect.gen(function* () {
+        const io = yield* Io
+        const told = toldIo(io, directory)
+        const store = yield* beforeCommit(told.io, directory)
+        yield* store.append(record(95, 6))
+        const sums = ["store.0.suffix.sum", "store.1.suffix.sum"]
+        told.failing = (call) => call === "create store.2.suffix.sum"
+        yield* Effect.flip(store.commit)
+        told.failing = () => false
+        expect((yield* io.list(directory)).filter((name) => name.endsWith(".sum"))).toEqual(sums)
+        told.forget()
+        yield* store.rollback
+        const removed = told.calls.filter((call) => /^remove .*sum$/.test(call))
+        expect(removed).toEqual(["remove store.1.suffix.sum"])
+        yield* holds(store, acknowledged)
+        // Chunks that take their numbers are sealed with sums of their own.
+        for (let i = 0; i < 4; i++) yield* store.append(record(90, 30 + i))
+        yield* store.commit
+        yield* isSound(store)
+      }))
+
+    test("leaves a commit that waited behind it nothing to do, and that one asks nothing", (directory) =>
+      Effect.gen(function* () {
+        const io = yield* Io
+        const told = toldIo(io, directory)
+        const gate = gatedIo(told.io, directory, (call) => call === "remove store.0.suffix")
+        const store = yield* openOn(gate.io, directory, { autoFlushThreshold: 0 })
+        yield* store.append(record(100))
+        // Its flush makes the file; the rollback waits where it removes that.
+        yield* store.append(record(10))
+        const first = yield* Effect.forkChild(store.rollback, { startImmediately: true })
+        yield* gate.arrived
+        yield* store.append(record(50, 1))
+        const second = yield* Effect.forkChild(store.rollback, { startImmediately: true })
+        const commit = yield* Effect.forkChild(store.commit, { startImmediately: true })
+        const { sequence } = store.stats()
+        told.forget()
+        yield* gate.open
+        for (const fiber of [first, second, commit]) yield* Fiber.join(fiber)
+        expect(store.end()).toBe(0)
+        expect(store.stats()).toMatchObject({ sequence })
+        expect(told.changes().filter((call) => !call.startsWith("remove"))).toEqual([])
+      }))
+
+    test("during many large reads of what it takes away, they never mix old bytes with new", (directory) =>
+      Effect.gen(function* () {
+        const store = yield* openOn(yield* Io, directory, { chunkSize: 1 << 30 })
+        const size = 700_000
+        const offsets = [0, 1, 2, 3, 4].map((i) => i * size)
+        yield* store.append(record(5 * size, 1))
+        const lengths = offsets.map(() => size)
+        const reading = yield* Effect.forkChild(store.readMany(offsets, lengths), { startImmediately: true })
+        yield* store.rollback
+        yield* store.append(record(5 * size, 2))
+        const found = yield* Fiber.join(reading)
+        expectBytes(joined(...found), record(5 * size, 2))
       }))
 
     test("then other bytes, then a commit: they are there, and no others, when opened anew", (directory) =>

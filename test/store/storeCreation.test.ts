@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { expect } from "vitest"
 import { Io, type IoService } from "../../src/io/Io.ts"
-import { Store } from "../../src/store/Store.ts"
+import { Store, type StoreOptions } from "../../src/store/Store.ts"
 import { onEachIo } from "../file/eachIo.ts"
 import { holds, interposedIo, isSound, nameIn, openOn, record, reopened } from "./storeHarness.ts"
 
@@ -99,5 +99,38 @@ onEachIo((test) => {
     Effect.gen(function* () {
       const racing = creationBefore(yield* Io, directory, "lock store.lock")
       yield* reopened(racing, directory, (store) => holds(store, record(50)))
+    }))
+
+  test("options that make no sense are InvalidArgument, and nothing is made", (directory) =>
+    Effect.gen(function* () {
+      const at = `${directory}/store`
+      const wrong: ReadonlyArray<[Partial<StoreOptions>, string]> = [
+        [{ directory: "" }, "no name"],
+        [{ chunkSize: 0 }, "at least 1"],
+        [{ chunkSize: -1 }, "chunkSize"],
+        [{ chunkSize: 1.5 }, "chunkSize"],
+        [{ autoFlushThreshold: -1 }, "autoFlushThreshold"],
+        [{ readonly: true }, "read-only"]
+      ]
+      for (const [options, reason] of wrong) {
+        const error = yield* Effect.flip(Store.open({ directory: at, create: true, ...options }))
+        expect(error).toMatchObject({ _tag: "InvalidArgument", operation: "Store.open" })
+        expect(error.message).toContain(reason)
+      }
+      expect(yield* (yield* Io).list(directory)).toEqual([])
+    }))
+
+  test("one for a program is open as long as its layer, and closed with it", (directory) =>
+    Effect.gen(function* () {
+      const at = `${directory}/store`
+      const layer = Store.layer({ directory: at, create: true })
+      const store = yield* Effect.gen(function* () {
+        const store = yield* Store
+        yield* store.append(record(50))
+        yield* store.commit
+        return store
+      }).pipe(Effect.provide(layer))
+      expect(yield* Effect.flip(store.read(0, 1))).toMatchObject({ _tag: "Closed", path: at })
+      yield* reopened(yield* Io, at, (again) => holds(again, record(50)))
     }))
 })

@@ -8,7 +8,7 @@ import { NoSuchFile } from "../../src/bytes/errors.ts"
 import { Io, type IoService } from "../../src/io/Io.ts"
 import { Store } from "../../src/store/Store.ts"
 import { onEachIo } from "../file/eachIo.ts"
-import { holds, joined, openOn, record, reopened, toldIo } from "./storeHarness.ts"
+import { holds, interposedIo, joined, openOn, record, reopened, toldIo } from "./storeHarness.ts"
 
 const controlBytes = (io: IoService, directory: string) =>
   Effect.gen(function* () {
@@ -91,5 +91,23 @@ onEachIo((test) => {
       // Put back by hand, it is as before.
       yield* io.rename(`${map}.tmp`, map)
       yield* reopened(io, directory, (store) => store.read(10, 20))
+    }))
+
+  test("debris that somebody else removes first is no failure", (directory) =>
+    Effect.gen(function* () {
+      const io = yield* Io
+      yield* reopened(io, directory, (store) => Effect.andThen(store.append(record(100)), store.commit))
+      const debris = ["store.1.suffix", "store.2.suffix"]
+      for (const name of debris) yield* Effect.scoped(io.create(`${directory}/${name}`, { overwrite: false }))
+      const racing = interposedIo(io, (operation, path) =>
+        operation === "remove" && path.endsWith(debris[0]) ? Effect.orDie(io.remove(path)) : Effect.void
+      )
+      yield* reopened(racing, directory, (store) =>
+        Effect.gen(function* () {
+          yield* holds(store, record(100))
+          expect([...(store.stats().recovery?.removed ?? [])].sort()).toEqual(debris)
+        })
+      )
+      expect(yield* io.list(directory)).toEqual(["store.0.suffix", "store.control", "store.lock"])
     }))
 })

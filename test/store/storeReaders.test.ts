@@ -288,4 +288,20 @@ onEachIo((test) => {
       yield* writer.close
       yield* Effect.scoped(openOn(io, directory))
     }))
+
+  test("of a store without a byte, refreshed, it is empty still, and then sees what comes", (directory) =>
+    Effect.gen(function* () {
+      const io = yield* Io
+      const writer = yield* openOn(io, directory)
+      const it = yield* reader(io, directory)
+      yield* writer.collect({ live: [], upTo: 0 })
+      yield* it.refresh
+      expect(it.stats().generation).toBe(1)
+      yield* holds(it, new Uint8Array(0))
+      expect([...it.extents()]).toEqual([])
+      yield* writer.append(parts[0])
+      yield* writer.commit
+      yield* it.refresh
+      yield* holds(it, parts[0])
+    }))
 })

@@ -6,7 +6,7 @@ import { expect } from "vitest"
 import { Io, type IoService } from "../../src/io/Io.ts"
 import type { StoreService } from "../../src/store/Store.ts"
 import { onEachIo } from "../file/eachIo.ts"
-import { damage, expectBytes, joined, openOn, record, reopened, truncate } from "./storeHarness.ts"
+import { damage, expectBytes, joined, openOn, record, reopened, toldIo, truncate } from "./storeHarness.ts"
 
 /**
  * 1000 bytes: [0, 100) dead, [100, 200) live, [200, 250) dead, [250, 300) live and touching the
@@ -292,5 +292,38 @@ onEachIo((test) => {
         path: `${directory}/store.0.suffix`,
         offset: 400
       })
+    }))
+
+  test("many reads give large ones and small ones alike, in their order", (directory) =>
+    Effect.gen(function* () {
+      const store = yield* openOn(yield* Io, directory, { chunkSize: 1 << 20 })
+      const all = record(5 << 20)
+      for (let at = 0; at < all.length; at += 1 << 19) yield* store.append(all.subarray(at, at + (1 << 19)))
+      const ranges = [
+        [5, 10],
+        [1, 3 << 20],
+        [900_000, 300_000],
+        [0, (1 << 20) + 1],
+        [7, 0],
+        [77, 1 << 20]
+      ] as const
+      const found = yield* store.readMany(
+        ranges.map(([offset]) => offset),
+        ranges.map(([, length]) => length)
+      )
+      ranges.forEach(([offset, length], i) => expectBytes(found[i], all.subarray(offset, offset + length)))
+    }))
+
+  test("a file that can't be read is told as the system tells it, with its path", (directory) =>
+    Effect.gen(function* () {
+      const told = toldIo(yield* Io, directory)
+      const store = yield* openOn(told.io, directory)
+      yield* store.append(record(100))
+      yield* store.commit
+      told.failing = (call) => call === "readAt store.0.suffix"
+      const error = { _tag: "IoFailed", path: `${directory}/store.0.suffix`, code: "EIO" }
+      expect(yield* Effect.flip(store.read(10, 20))).toMatchObject(error)
+      told.failing = () => false
+      expectBytes(yield* store.read(10, 20), record(100).subarray(10, 30))
     }))
 })

@@ -88,6 +88,29 @@ describe("unsafe.commit", () => {
         expect(store.committedEnd()).toBe(150)
       }))
 
+    test("refuses while a flush is on the thread pool, which goes on", (directory) =>
+      Effect.gen(function* () {
+        const gate = gatedIo(yield* Io, directory, (call) => call === "writeAt store.0.suffix")
+        const store = yield* openOn(gate.io, directory)
+        yield* store.append(record(100))
+        yield* store.commit
+        yield* store.append(record(3 << 20, 1))
+        const flush = yield* Effect.forkChild(store.append(record(10, 2)), { startImmediately: true })
+        yield* gate.arrived
+        expect(thrownBy(() => store.unsafe.commit())).toMatchObject({
+          _tag: "Unsupported",
+          reason: "a flush of another fiber is under way"
+        })
+        expect(store.committedEnd()).toBe(100)
+        yield* gate.open
+        yield* Fiber.join(flush)
+        store.unsafe.commit()
+        const all = joined(record(100), record(3 << 20, 1), record(10, 2))
+        expect(store.committedEnd()).toBe(all.length)
+        yield* holds(store, all)
+        yield* isSound(store)
+      }))
+
     test("poisons when an fsync fails, acknowledges nothing, and not before", (directory) =>
       Effect.gen(function* () {
         for (const [index, failing] of [
