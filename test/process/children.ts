@@ -44,6 +44,13 @@ export interface Ended {
   readonly signal: string | null
 }
 
+export interface ChildOptions {
+  /** What is added to the environment. */
+  readonly environment?: Record<string, string>
+  /** A command that the program runs under, in the same process: `strace`, `prlimit`. */
+  readonly under?: ReadonlyArray<string>
+}
+
 /** A process that was started, and is told what to do at most once. */
 export class Child {
   /** Called with every message, in order. */
@@ -54,9 +61,11 @@ export class Child {
   private readonly process: ChildProcess
   private errors = ""
 
-  constructor(path: string) {
-    this.process = spawn(process.execPath, ["--expose-gc", path], {
-      stdio: ["pipe", "ignore", "pipe", "pipe"]
+  constructor(path: string, { environment = {}, under = [] }: ChildOptions = {}) {
+    const [command, ...args] = [...under, process.execPath, "--expose-gc", path]
+    this.process = spawn(command, args, {
+      stdio: ["pipe", "ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment }
     })
     const { stderr, stdin, stdio } = this.process
     stdin!.on("error", () => {}) // it was killed before it had read its order
@@ -99,6 +108,8 @@ export class Child {
 export interface Children {
   /** A child that has started some time ago, if possible. */
   readonly take: () => Child
+  /** A child of its own kind, started now. */
+  readonly start: (options: ChildOptions) => Child
 }
 
 /** Children of one program, so many of which are always being started; none is left after the tests. */
@@ -117,13 +128,16 @@ export const startChildren = (program: string, warm: number): Children => {
     await Promise.all(all.map((child) => child.ended))
     fs.rmSync(out, { recursive: true, force: true })
   })
+  const watched = (child: Child): Child => {
+    taken.add(child)
+    void child.ended.then(() => taken.delete(child))
+    return child
+  }
   return {
     take: () => {
       fill(warm + 1)
-      const child = waiting.shift()!
-      taken.add(child)
-      void child.ended.then(() => taken.delete(child))
-      return child
-    }
+      return watched(waiting.shift()!)
+    },
+    start: (options) => watched(new Child(path, options))
   }
 }

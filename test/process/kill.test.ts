@@ -4,21 +4,25 @@
  */
 import fs from "node:fs"
 import { join } from "node:path"
-import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
 import { assert, expect, it } from "vitest"
-import { IoNode } from "../../src/io/IoNode.ts"
-import { Store } from "../../src/store/Store.ts"
-import type { StoreOptions } from "../../src/store/storeService.ts"
 import { type Child, startChildren } from "./children.ts"
 import type { KillMessage, KillOrder } from "./killedWriter.ts"
 import { Ledger } from "./ledger.ts"
 import { Random, seedOf } from "./randomness.ts"
-import { keepsFailures, onlyPart, replayCommand, runs, scratchDirectory, seed } from "./runs.ts"
-import { expectedFiles, fileBytes, filesOf } from "./storeFiles.ts"
-import { Acknowledged, judgeContent } from "./storeJudge.ts"
+import {
+  all,
+  keepsFailures,
+  onlyPart,
+  onlyRounds,
+  replayCommand,
+  runs,
+  scratchDirectory,
+  seed
+} from "./runs.ts"
+import { fileBytes } from "./storeFiles.ts"
+import { Acknowledged, judgeStore, type StoreSetup, storeSetup } from "./storeJudge.ts"
 
-const rounds = Math.max(1, Math.round(200 * runs))
+const rounds = Math.max(1, onlyRounds ?? Math.round((all ? 1000 : 200) * runs))
 const roundsPerStore = 40
 /** A child that says nothing for so long is killed as well, and the test goes on. */
 const patienceMillis = 30_000
@@ -33,21 +37,6 @@ const met = {
   ...{ rounds: 0, kills: 0, opening: 0, commits: 0, commitsInFlight: 0, survivingCommits: 0 },
   ...{ collections: 0, collectionsInFlight: 0, survivingCollections: 0, interruptedRecoveries: 0 },
   ...{ debris: 0, tornTails: 0, controlRepaired: 0 }
-}
-
-interface Setup {
-  readonly options: StoreOptions
-  readonly mapping: "auto" | "off"
-}
-
-const setups = (part: number): Setup => {
-  const chunkSize = [4096, 100_000, 1 << 20, undefined, 20_000][part % 5]
-  const autoFlushThreshold = [undefined, 1, 5000, 70_000][part % 4]
-  const verifyReads = part % 3 === 1
-  return {
-    options: { directory: join(directory, `${part}`), chunkSize, autoFlushThreshold, verifyReads },
-    mapping: part % 2 === 0 ? "auto" : "off"
-  }
 }
 
 /** Kills the child while it opens, after so many messages, or once a collection has begun. */
@@ -79,39 +68,15 @@ const killAtRandom = (child: Child, random: Random, hear: (message: KillMessage)
     })
   })
 
-/** Opens the store as its next writer, or beside it, and judges it. */
-const judge = (setup: Setup, acknowledged: Acknowledged, random: Random, asWriter: boolean) =>
-  Effect.gen(function* () {
-    const { options } = setup
-    const { ledger } = acknowledged
-    const before = fs.existsSync(options.directory) ? filesOf(options.directory) : []
-    const store = yield* Store.open(asWriter ? { ...options, create: true } : { ...options, readonly: true })
-    acknowledged.settle(store)
-    yield* judgeContent(store, ledger, random)
-    if (asWriter) {
-      const stats = store.stats()
-      const files = expectedFiles(stats)
-      assert.deepStrictEqual(filesOf(options.directory), files, "files")
-      const { controlRepaired, removed, tornTailBytes } = stats.recovery!
-      const debris = before.filter((name) => !files.includes(name))
-      assert.deepStrictEqual([...removed].sort(), debris, "what is told to be removed")
-      met.debris += removed.length > 0 ? 1 : 0
-      met.tornTails += tornTailBytes > 0 ? 1 : 0
-      met.controlRepaired += controlRepaired ? 1 : 0
-      yield* store.close
-      assert.deepStrictEqual(filesOf(options.directory), files, "files after close")
-    } else {
-      assert.deepStrictEqual(filesOf(options.directory), before, "files beside a reader")
-    }
-  }).pipe(
-    Effect.scoped,
-    Effect.provide(IoNode.layerWith({ mapping: setup.mapping })),
-    // Torn tails are told as warnings.
-    Effect.provide(Logger.layer([])),
-    Effect.runPromise
-  )
+/** Judges the store as its next writer, or beside it. */
+const judge = async (setup: StoreSetup, acknowledged: Acknowledged, random: Random, asWriter: boolean) => {
+  const { controlRepaired, debris, tornTail } = await judgeStore(setup, acknowledged, random, asWriter)
+  met.debris += debris ? 1 : 0
+  met.tornTails += tornTail ? 1 : 0
+  met.controlRepaired += controlRepaired ? 1 : 0
+}
 
-const oneRound = async (setup: Setup, part: number, round: number, ledger: Ledger): Promise<boolean> => {
+const oneRound = async (setup: StoreSetup, part: number, round: number, ledger: Ledger): Promise<boolean> => {
   const random = new Random(seedOf(seed, part, round))
   const { options, mapping } = setup
   const acknowledged = new Acknowledged(ledger)
@@ -145,7 +110,7 @@ const oneRound = async (setup: Setup, part: number, round: number, ledger: Ledge
 }
 
 const onePart = async (part: number): Promise<void> => {
-  const setup = setups(part)
+  const setup = storeSetup(part, join(directory, `${part}`))
   const ledger = new Ledger()
   const last = Math.min(rounds - part * roundsPerStore, roundsPerStore)
   for (let round = 0; round < last; round++) {
@@ -162,15 +127,19 @@ const onePart = async (part: number): Promise<void> => {
   fs.rmSync(setup.options.directory, { recursive: true, force: true })
 }
 
-it(`nothing acknowledged is lost in ${rounds} kills`, { timeout: 600_000 * Math.max(1, runs) }, async () => {
-  const parts = Array.from({ length: Math.ceil(rounds / roundsPerStore) }, (_, part) => part)
-  const started = Date.now()
-  for (const part of onlyPart === undefined ? parts : [onlyPart]) await onePart(part)
-  console.log(`kill.test.ts, seed ${seed}, ${Date.now() - started} ms: ${JSON.stringify(met)}`)
-  if (met.rounds < 200) return
-  // That the kills come at moments that matter is part of what is tested.
-  expect(met.kills).toBeGreaterThan(met.rounds / 2)
-  // A torn slot of control is not asked for. kill -9 doesn't tear one: it is written by one system call,
-  // which completes before the process ends (a record longer than a page could at most end at one).
-  for (const count of Object.values({ ...met, controlRepaired: 1 })) expect(count).toBeGreaterThan(0)
-})
+it(
+  `nothing acknowledged is lost in ${rounds} kills`,
+  { timeout: Math.max(600_000, 3000 * rounds) },
+  async () => {
+    const parts = Array.from({ length: Math.ceil(rounds / roundsPerStore) }, (_, part) => part)
+    const started = Date.now()
+    for (const part of onlyPart === undefined ? parts : [onlyPart]) await onePart(part)
+    console.log(`kill.test.ts, seed ${seed}, ${Date.now() - started} ms: ${JSON.stringify(met)}`)
+    if (met.rounds < 200) return
+    // That the kills come at moments that matter is part of what is tested.
+    expect(met.kills).toBeGreaterThan(met.rounds / 2)
+    // A torn slot of control is not asked for. kill -9 doesn't tear one: it is written by one system call,
+    // which completes before the process ends (a record longer than a page could at most end at one).
+    for (const count of Object.values({ ...met, controlRepaired: 1 })) expect(count).toBeGreaterThan(0)
+  }
+)

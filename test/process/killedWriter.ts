@@ -1,5 +1,5 @@
 /**
- * The process that kill.test.ts kills: it opens a store, writes and collects, and tells what it was
+ * The process that kill.test.ts kills, and that powerCut.test.ts cuts off from its disk: it opens a store, writes and collects, and tells what it was
  * acknowledged before it goes on. It ends by itself only when something is wrong.
  */
 import * as Cause from "effect/Cause"
@@ -8,8 +8,9 @@ import * as Fiber from "effect/Fiber"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { Store } from "../../src/store/Store.ts"
 import type { StoreOptions, StoreService } from "../../src/store/storeService.ts"
+import { cutAtCall, type CutOrder } from "./cutMoment.ts"
 import { type CollectRule, Ledger, pieceBytes, type Placed } from "./ledger.ts"
-import { tell, waitForOrder } from "./messages.ts"
+import { failWith, tell, waitForOrder } from "./messages.ts"
 import { Random } from "./randomness.ts"
 import { described, recordBytes, recordHeaderBytes } from "./records.ts"
 
@@ -20,6 +21,8 @@ export interface KillOrder {
   readonly round: number
   /** What the store contains. */
   readonly ledger: ReadonlyArray<number>
+  /** When the power goes, if this process has to see to it. */
+  readonly cut?: CutOrder | undefined
 }
 
 export type KillMessage =
@@ -169,7 +172,7 @@ class Writer {
     const fiber = yield* Effect.forkChild(store.collect({ live, upTo }))
     // Called even if the fiber was interrupted before it began.
     fiber.addObserver((exit) => {
-      if (exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)) fail(exit.cause)
+      if (exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)) failWith(exit.cause)
       const { generation } = store.stats()
       if (generation > before) ledger.collect(rule)
       tell({ told: "collected", generation } satisfies KillMessage)
@@ -184,15 +187,11 @@ class Writer {
   })
 }
 
-const fail = (cause: unknown): never => {
-  console.error(cause)
-  process.exit(1)
-}
-
 const order = waitForOrder<KillOrder>()
+if (order.cut !== undefined) cutAtCall(order.cut)
 const program = Effect.gen(function* () {
   const store = yield* Store.open({ ...order.options, create: true })
   yield* new Writer(store, order).run
 }).pipe(Effect.scoped, Effect.provide(IoNode.layerWith({ mapping: order.mapping })))
 
-Effect.runPromise(program).then(() => process.exit(0), fail)
+Effect.runPromise(program).then(() => process.exit(0), failWith)

@@ -5,6 +5,7 @@
  * parent gets it even when the child is killed at once.
  */
 import fs from "node:fs"
+import { inspect } from "node:util"
 
 const tellingFd = 3
 
@@ -28,4 +29,10 @@ export const waitForOrder = <Order>(): Order => {
     if (buffer[count - 1] === 10) break
   }
   return JSON.parse(Buffer.concat(pieces).toString()) as Order
+}
+
+/** Ends the process, saying why: with every tag, however deep it lies. */
+export const failWith = (reason: unknown): never => {
+  console.error(inspect(reason, { depth: 8 }))
+  process.exit(1)
 }

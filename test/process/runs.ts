@@ -1,7 +1,9 @@
 /**
  * How long these tests run, from which seed, and how a failure is replayed.
  *
+ * - `LACUNA_ALL=1` runs everything, at the size of `npm run check-all`; without it, what is quick and needs no root.
  * - `LACUNA_RUNS` multiplies the number of kills; the default is 1.
+ * - `LACUNA_ROUNDS` sets the number of kills, power cuts or failing calls, to try fewer of them (or more).
  * - `LACUNA_SECONDS` is how long writer and readers run beside each other; the default is 60.
  * - `LACUNA_SEED` and `LACUNA_PATH` (one of the stores that are killed one after the other) replay a
  *   failure: the same steps and the same plan of kills. At which instruction a kill comes is the
@@ -21,17 +23,32 @@ const numberFrom = (name: string): number | undefined => {
   return value
 }
 
+export const all = process.env["LACUNA_ALL"] === "1"
 export const runs = numberFrom("LACUNA_RUNS") ?? 1
 export const seconds = numberFrom("LACUNA_SECONDS") ?? 60
+export const onlyRounds = numberFrom("LACUNA_ROUNDS")
 export const seed = numberFrom("LACUNA_SEED") ?? Math.floor(Math.random() * 2 ** 31)
 /** The one part of a test that is to be run. */
 export const onlyPart = numberFrom("LACUNA_PATH")
 export const keepsFailures = process.env["LACUNA_KEEP"] === "1"
 
-/** The command that runs a test again. */
-export const replayCommand = (file: string, part?: number): string => {
-  const path = part === undefined ? "" : ` LACUNA_PATH=${part}`
-  return `LACUNA_SEED=${seed}${path} npx vitest run --config vitest.process.config.ts test/process/${file}`
+/** The command that runs a test again, with more settings where those that are always told are not enough. */
+export const replayCommand = (
+  file: string,
+  part?: number,
+  more: Record<string, string | number> = {}
+): string => {
+  const settings: Record<string, string | number | undefined> = {
+    LACUNA_ALL: all ? 1 : undefined,
+    LACUNA_SEED: seed,
+    LACUNA_PATH: part,
+    LACUNA_ROUNDS: onlyRounds,
+    ...more
+  }
+  const told = Object.entries(settings).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}=${value}`
+  )
+  return `${told.join(" ")} npx vitest run --config vitest.process.config.ts test/process/${file}`
 }
 
 /** A directory for the stores of one file, removed after its tests. */

@@ -2,13 +2,35 @@
  * Judges a store after a kill: that it is in a state that it may be in, and contains exactly what
  * belongs to that state.
  */
+import fs from "node:fs"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import { assert } from "vitest"
-import type { StoreService } from "../../src/store/storeService.ts"
+import { IoNode } from "../../src/io/IoNode.ts"
+import { Store } from "../../src/store/Store.ts"
+import type { StoreOptions, StoreService } from "../../src/store/storeService.ts"
 import type { KillMessage } from "./killedWriter.ts"
 import { type CollectRule, type Ledger, pieceBytes, type Placed, united } from "./ledger.ts"
 import type { Random } from "./randomness.ts"
 import { described } from "./records.ts"
+import { expectedFiles, filesOf } from "./storeFiles.ts"
+
+/** How a store is opened, and through what its files are read. */
+export interface StoreSetup {
+  readonly options: StoreOptions
+  readonly mapping: "auto" | "off"
+}
+
+/** The settings of the store with this number: they differ, so that many together try what there is. */
+export const storeSetup = (part: number, directory: string): StoreSetup => {
+  const chunkSize = [4096, 100_000, 1 << 20, undefined, 20_000][part % 5]
+  const autoFlushThreshold = [undefined, 1, 5000, 70_000][part % 4]
+  const verifyReads = part % 3 === 1
+  return {
+    options: { directory, chunkSize, autoFlushThreshold, verifyReads },
+    mapping: part % 2 === 0 ? "auto" : "off"
+  }
+}
 
 /** What one process has told, put into the ledger as far as it was acknowledged. */
 export class Acknowledged {
@@ -83,6 +105,50 @@ const endOf = (records: ReadonlyArray<Placed>): number => {
   const { length, offset } = records[records.length - 1]
   return offset + length
 }
+
+/** What the next writer had to put right. */
+export interface Recovered {
+  readonly debris: boolean
+  readonly tornTail: boolean
+  readonly controlRepaired: boolean
+}
+
+/**
+ * Opens the store as its next writer, or beside it, and judges it. A writer leaves exactly the files that belong
+ * to the store, a reader leaves what it found.
+ */
+export const judgeStore = (
+  setup: StoreSetup,
+  acknowledged: Acknowledged,
+  random: Random,
+  asWriter: boolean
+): Promise<Recovered> =>
+  Effect.gen(function* () {
+    const { options } = setup
+    const before = fs.existsSync(options.directory) ? filesOf(options.directory) : []
+    const store = yield* Store.open({ ...options, create: asWriter, readonly: !asWriter })
+    acknowledged.settle(store)
+    yield* judgeContent(store, acknowledged.ledger, random)
+    if (!asWriter) {
+      assert.deepStrictEqual(filesOf(options.directory), before, "files beside a reader")
+      return { debris: false, tornTail: false, controlRepaired: false }
+    }
+    const stats = store.stats()
+    const files = expectedFiles(stats)
+    assert.deepStrictEqual(filesOf(options.directory), files, "files")
+    const { controlRepaired, removed, tornTailBytes } = stats.recovery!
+    const debris = before.filter((name) => !files.includes(name))
+    assert.deepStrictEqual([...removed].sort(), debris, "what is told to be removed")
+    yield* store.close
+    assert.deepStrictEqual(filesOf(options.directory), files, "files after close")
+    return { debris: removed.length > 0, tornTail: tornTailBytes > 0, controlRepaired }
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(IoNode.layerWith({ mapping: setup.mapping })),
+    // Torn tails are told as warnings.
+    Effect.provide(Logger.layer([])),
+    Effect.runPromise
+  )
 
 /** Every byte of the store is what the ledger says, and there is no other. */
 export const judgeContent = (store: StoreService, ledger: Ledger, random: Random) =>
