@@ -58,6 +58,11 @@ export class DamageWorld {
     throw Cause.squash(exit.cause)
   }
 
+  /** `run`, for what waits for fibers of its own: a collection. */
+  runLater<A, E>(effect: Effect.Effect<A, E, Io | Scope.Scope>): Promise<A> {
+    return Effect.runPromiseWith(this.context)(Effect.scoped(effect))
+  }
+
   /** Makes the file at `path` these bytes. */
   put(path: string, bytes: Uint8Array): void {
     this.run(

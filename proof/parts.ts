@@ -5,5 +5,6 @@ export const parts: Readonly<Record<string, () => Promise<Part>>> = {
   damageControl: async () => (await import("./damageControl.ts")).part,
   damageExtent: async () => (await import("./damageExtent.ts")).part,
   damageOffmap: async () => (await import("./damageOffmap.ts")).part,
+  damageStore: async () => (await import("./damageStore.ts")).part,
   damageSums: async () => (await import("./damageSums.ts")).part
 }
