@@ -40,7 +40,7 @@ export class Chunk {
   readonly offset: VirtualOffset
   /** Bytes appended to it, flushed or not. */
   length: number
-  /** Whether it was written to since its last fsync began. */
+  /** Whether it was made or written to since its last fsync began. */
   dirty = false
   /** The checksums of its blocks, once it is sealed and a commit has written them. */
   sums: Uint32Array | undefined

@@ -217,7 +217,7 @@ export class StoreCommitting {
         if (chunk.file === undefined) yield* flushing.ensureFile(chunk)
         if (!chunk.dirty) continue
         chunk.dirty = false
-        // fsync of a chunk: its bytes, before control says that they are there.
+        // fsync of a chunk: its bytes, and that there is such a file, before control says that they are there.
         yield* this.poisoning(chunk.file!.sync)
       }
       for (let index = first; index < chunks.length - 1; index++) {

@@ -111,6 +111,8 @@ export class StoreFlushing {
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
       )
       chunk.attach({ file, scope })
+      // Without a byte too: an fsync of the directory makes the name durable, not the file that it stands for.
+      chunk.dirty = true
       this.unsyncedNames = true
     }).pipe(Effect.uninterruptible)
   }

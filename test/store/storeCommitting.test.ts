@@ -102,6 +102,7 @@ describe("what a commit asks of the system", () => {
           ...made(0),
           ...synced(0),
           `create ${suffix(1)}`,
+          ...synced(1),
           ...summed(0),
           ...named,
           ...controlled
@@ -110,7 +111,13 @@ describe("what a commit asks of the system", () => {
         yield* store.commit
         told.forget()
         yield* store.split
-        expect(told.changes()).toEqual([`create ${suffix(2)}`, ...summed(1), ...named, ...controlled])
+        expect(told.changes()).toEqual([
+          `create ${suffix(2)}`,
+          ...synced(2),
+          ...summed(1),
+          ...named,
+          ...controlled
+        ])
       }))
 
     test("a collection seals in the same order, and writes nothing of what isn't committed", (directory) =>
@@ -123,8 +130,9 @@ describe("what a commit asks of the system", () => {
         told.forget()
         yield* store.collect({ live: [{ offset: 5, length: 5 }], upTo: 60 })
         const changes = told.changes().filter((call) => !call.startsWith("remove store.1.prefix"))
-        expect(changes.slice(0, 7)).toEqual([`create ${suffix(1)}`, ...summed(0), ...named, ...controlled])
-        const prefix = changes.slice(7)
+        const sealed = [`create ${suffix(1)}`, ...synced(1), ...summed(0), ...named, ...controlled]
+        expect(changes.slice(0, 8)).toEqual(sealed)
+        const prefix = changes.slice(8)
         const at = (call: string) => prefix.lastIndexOf(call)
         const order = [
           at("sync store.1.prefix.tmp"),
