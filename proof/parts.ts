@@ -6,5 +6,6 @@ export const parts: Readonly<Record<string, () => Promise<Part>>> = {
   damageExtent: async () => (await import("./damageExtent.ts")).part,
   damageOffmap: async () => (await import("./damageOffmap.ts")).part,
   damageStore: async () => (await import("./damageStore.ts")).part,
-  damageSums: async () => (await import("./damageSums.ts")).part
+  damageSums: async () => (await import("./damageSums.ts")).part,
+  fuzzFormats: async () => (await import("./fuzzFormats.ts")).part
 }
