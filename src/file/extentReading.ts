@@ -78,15 +78,15 @@ const provedEnd = (state: ExtentState, piece: number, end: number): number => {
 
 const fillUnproved = (state: ExtentState, piece: number, at: number, target: Uint8Array): boolean => {
   const { pieces } = state.index
-  if (target.length === pieces.length(piece)) {
-    return state.data.unsafe.readSomeAt(at, target) === target.length
-      ? proveBytes(state, piece, target)
-      : readPiece(state, piece) !== undefined // it is short, and is noted to be
+  const { length } = target
+  if (length === pieces.length(piece) && state.data.unsafe.readSomeAt(at, target) === length) {
+    return proveBytes(state, piece, target)
   }
+  // A part of a piece, or a read that came back short: only what was compared as a whole is given.
   const bytes = readPiece(state, piece)
   if (bytes === undefined) return false
   const from = at - pieces.start(piece)
-  target.set(bytes.subarray(from, from + target.length))
+  target.set(bytes.subarray(from, from + length))
   return true
 }
 
