@@ -35,6 +35,8 @@ export interface ExploreFaultsOptions<Found, Note> extends FaultStory<Found, Not
   readonly pairs?: number | undefined
   /** So many pairs of a fault in the workload and another one in the recovery from it. Default: 0. */
   readonly recoveries?: number | undefined
+  /** What the fault in the recovery may be. Default: of every kind. */
+  readonly recoveryKinds?: ReadonlyArray<FaultKind> | undefined
   /** What is drawn follows from it. Default: 1. */
   readonly seed?: number | undefined
   /** The address of the one case to be tried. */
@@ -113,13 +115,13 @@ class Exploration<Found, Note> {
     }
     const random = new Random(this.options.seed ?? 1)
     const drawn = (): Fault => ({ ...random.oneOf(positions), lasts: random.oneOf(durations) })
-    const { pairs = 0, recoveries = 0 } = this.options
+    const { pairs = 0, recoveries = 0, recoveryKinds = faultKinds } = this.options
     for (let i = 0; i < pairs && positions.length > 0; i++) {
       await this.try({ workload: [drawn(), drawn()], recovery: [] }, false)
     }
     for (let i = 0; i < recoveries && positions.length > 0; i++) {
       const fault: Fault = {
-        kind: random.oneOf(faultKinds),
+        kind: random.oneOf(recoveryKinds),
         at: random.below(recoveryCalls + 1),
         lasts: random.oneOf(durations)
       }
