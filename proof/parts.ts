@@ -7,5 +7,11 @@ export const parts: Readonly<Record<string, () => Promise<Part>>> = {
   damageOffmap: async () => (await import("./damageOffmap.ts")).part,
   damageStore: async () => (await import("./damageStore.ts")).part,
   damageSums: async () => (await import("./damageSums.ts")).part,
+  faultAppend: async () => (await import("./faultAppend.ts")).part,
+  faultBackup: async () => (await import("./faultBackup.ts")).part,
+  faultExtent: async () => (await import("./faultExtent.ts")).part,
+  faultOffloaded: async () => (await import("./faultOffloaded.ts")).part,
+  faultSparse: async () => (await import("./faultSparse.ts")).part,
+  faultStore: async () => (await import("./faultStore.ts")).part,
   fuzzFormats: async () => (await import("./fuzzFormats.ts")).part
 }
