@@ -47,8 +47,6 @@ export interface Ended {
 export interface ChildOptions {
   /** What is added to the environment. */
   readonly environment?: Record<string, string>
-  /** A command that the program runs under, in the same process: `strace`, `prlimit`. */
-  readonly under?: ReadonlyArray<string>
 }
 
 /** A process that was started, and is told what to do at most once. */
@@ -61,9 +59,8 @@ export class Child {
   private readonly process: ChildProcess
   private errors = ""
 
-  constructor(path: string, { environment = {}, under = [] }: ChildOptions = {}) {
-    const [command, ...args] = [...under, process.execPath, "--expose-gc", path]
-    this.process = spawn(command, args, {
+  constructor(path: string, { environment = {} }: ChildOptions = {}) {
+    this.process = spawn(process.execPath, ["--expose-gc", path], {
       stdio: ["pipe", "ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment }
     })
@@ -93,6 +90,10 @@ export class Child {
 
   order(order: object): void {
     this.process.stdin!.write(`${JSON.stringify(order)}\n`)
+  }
+
+  get pid(): number {
+    return this.process.pid!
   }
 
   kill(): void {

@@ -31,6 +31,8 @@ export type KillMessage =
   | { readonly told: "committing"; readonly records: ReadonlyArray<Placed> }
   /** Everything before `end` was acknowledged. */
   | { readonly told: "committed"; readonly end: number }
+  /** What was about to be committed was forgotten. */
+  | { readonly told: "rolledBack" }
   | { readonly told: "collecting"; readonly rule: CollectRule }
   /** The collection ended: acknowledged, if this is the next generation. */
   | { readonly told: "collected"; readonly generation: number }

@@ -69,7 +69,10 @@ const planOf = (series: number): { readonly setup: Setup; readonly kind: CutSubj
   kind: subjects[(3 * series + Math.floor(series / setups.length)) % subjects.length]
 })
 
-/** Cuts the power after so many messages and some milliseconds, and ends what is cut off. */
+/**
+ * Cuts the power after so many messages and some milliseconds, and ends what is cut off. Gives what waits for a cut
+ * that is under way: who died of it may be faster.
+ */
 const cutByMessages = (
   child: Child,
   random: Random,
@@ -80,9 +83,15 @@ const cutByMessages = (
   const delay = random.percent(50) ? 0 : random.below(12)
   let heard = 0
   let planned = false
+  let ended: Promise<void> | undefined
   const cut = (): void => {
     const [program, ...args] = command
-    execFile(program, args, () => child.kill())
+    ended = new Promise((resolve) => {
+      execFile(program, args, () => {
+        child.kill()
+        resolve()
+      })
+    })
   }
   const plan = (): void => {
     if (planned || heard < messages) return
@@ -95,6 +104,7 @@ const cutByMessages = (
     plan()
   }
   plan()
+  return async (): Promise<void> => ended
 }
 
 /** What a writer that was cut off may die of, before it is killed: its errors, in their own words. */
@@ -117,8 +127,9 @@ const oneRound = async (
   const child = writers[subject.program].take()
   await child.ready
   const order = subject.order({ round, seed: random.below(2 ** 31), cut })
+  let cutEnded = async (): Promise<void> => {}
   if (counted) child.heard = (message: never) => subject.hear(message)
-  else cutByMessages(child, random, command, (message) => subject.hear(message))
+  else cutEnded = cutByMessages(child, random, command, (message) => subject.hear(message))
   child.order(order)
   let hung = false
   const alarm = setTimeout(() => {
@@ -126,6 +137,7 @@ const oneRound = async (
     child.kill()
   }, patienceMillis)
   const ended = await child.ended
+  await cutEnded()
   clearTimeout(alarm)
   if (hung) throw new Error(`the writer was not cut off within ${patienceMillis} ms, ${JSON.stringify(cut)}`)
   const diedOfIt = !counted && ended.code !== 0 && typed.test(child.complaint)

@@ -65,6 +65,9 @@ export class Acknowledged {
       case "committed":
         this.commits++
         return this.commitTo(message.end)
+      case "rolledBack":
+        this.inFlight = []
+        return
       case "collecting":
         this.collection = message.rule
         return
@@ -137,7 +140,9 @@ export const judgeStore = (
     const files = expectedFiles(stats)
     assert.deepStrictEqual(filesOf(options.directory), files, "files")
     const { controlRepaired, removed, tornTailBytes } = stats.recovery!
-    const debris = before.filter((name) => !files.includes(name))
+    // A creation that was interrupted is begun anew: it makes this file again, and removes nothing.
+    const isNew = !before.includes("store.control")
+    const debris = before.filter((name) => !files.includes(name) && !(isNew && name === "store.control.tmp"))
     assert.deepStrictEqual([...removed].sort(), debris, "what is told to be removed")
     yield* store.close
     assert.deepStrictEqual(filesOf(options.directory), files, "files after close")
@@ -171,7 +176,7 @@ export const judgeContent = (store: StoreService, ledger: Ledger, random: Random
       const { counter, round } = piece.record
       if (!same) {
         assert.fail(
-          `record ${counter} of round ${round} at ${piece.from} reads as ${described(found[index])}`
+          `record ${counter} of round ${round} at ${piece.from} reads as ${described(found[index])}${differences(found[index], pieceBytes(piece))}`
         )
       }
     }
@@ -179,6 +184,14 @@ export const judgeContent = (store: StoreService, ledger: Ledger, random: Random
     const { damage } = yield* store.check()
     assert.deepStrictEqual(damage, [], "damage")
   })
+
+/** Where bytes begin to be others than they should be, in words. */
+const differences = (found: Uint8Array, expected: Uint8Array): string => {
+  const first = found.findIndex((byte, i) => byte !== expected[i])
+  const wrong = found.reduce((sum, byte, i) => sum + (byte === expected[i] ? 0 : 1), 0)
+  const zeros = found.subarray(first).findIndex((byte) => byte !== 0)
+  return `; ${wrong} of ${found.length} bytes are wrong, from ${first} on, beginning with ${zeros < 0 ? "nothing but" : zeros} zeros`
+}
 
 /** What was collected, and what is beyond the end, is told as that. */
 const judgeHoles = (store: StoreService, ledger: Ledger, random: Random) =>

@@ -11,7 +11,7 @@
 import { execFileSync } from "node:child_process"
 import fs from "node:fs"
 import os from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 
 export type FileSystem =
   "ext4" | "ext4 data=writeback" | "ext4 noauto_da_alloc" | "ext4 without journal" | "XFS" | "tmpfs"
@@ -69,6 +69,8 @@ export interface VolumeOptions {
   readonly sizeBytes?: number
   /** Where the image lies; default: a directory of its own. */
   readonly imageDirectory?: string
+  /** The most that the device is asked to write at once; default: the system's choice. */
+  readonly requestBytes?: number
 }
 
 export class Volume {
@@ -78,6 +80,7 @@ export class Volume {
   private readonly directory: string
   private readonly image: string
   private readonly sizeBytes: number
+  private readonly requestBytes: number | undefined
   private device: string | undefined
   private mounted = false
 
@@ -87,6 +90,7 @@ export class Volume {
     this.directory = fs.mkdtempSync(join(home, `${prefix}${process.pid}-`))
     this.root = join(this.directory, "root")
     this.image = join(options.imageDirectory ?? this.directory, "image")
+    this.requestBytes = options.requestBytes
     live.add(this)
     fs.mkdirSync(this.root)
     if (kind === "tmpfs") {
@@ -105,10 +109,18 @@ export class Volume {
     if (this.kind === "tmpfs") {
       run("mount", "-t", "tmpfs", "-o", `size=${this.sizeBytes}`, "none", this.root)
     } else {
-      this.device ??= run("losetup", "--find", "--show", this.image)
+      this.device ??= this.attach()
       run("mount", "-o", kinds[this.kind].mount, this.device, this.root)
     }
     this.mounted = true
+  }
+
+  private attach(): string {
+    const device = run("losetup", "--find", "--show", this.image)
+    if (this.requestBytes !== undefined) {
+      fs.writeFileSync(`/sys/block/${basename(device)}/queue/max_sectors_kb`, `${this.requestBytes >> 10}`)
+    }
+    return device
   }
 
   unmount(): void {
