@@ -89,6 +89,8 @@ const judgeOf = (file: Written) => {
     if (!isNewest && !isSame(state.record, before)) {
       return { wrong: `a record that nobody wrote: ${JSON.stringify(state.record)}` }
     }
+    if (damage.kind === "cut" || damage.kind === "grow")
+      return { wrong: "a file of another size was believed" }
     if (state.damage !== undefined) return "detected"
     if (!isNewest) {
       // A write that was lost leaves two slots that are whole: nobody can know that there was another.

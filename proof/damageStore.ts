@@ -13,6 +13,7 @@ import { controlSlotBytes } from "../src/format/controlRecord.ts"
 import { decodeControlSlots, slotOffset } from "../src/format/controlSlots.ts"
 import { type Damage, type DamageKind, damageKinds, type DamageRange } from "../src/testing/damage.ts"
 import { type DamageCase, runDamageCases } from "./damageCases.ts"
+import { collectingCases } from "./damageStoreCollecting.ts"
 import { replacedFiles } from "./damageStoreFiles.ts"
 import { control, directory, makeStore, type StoreImage } from "./damageStoreImage.ts"
 import { look, Tried } from "./damageStoreLook.ts"
@@ -105,6 +106,7 @@ function* cases(image: StoreImage, other: StoreImage, { effort }: PartOptions): 
       }
     }
   }
+  yield* collectingCases(image, effort)
 }
 
 export const part = {

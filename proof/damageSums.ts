@@ -19,7 +19,7 @@ import {
   encodeBlockSums
 } from "../src/format/blockSums.ts"
 import { crc32 } from "../src/bytes/crc32.ts"
-import type { Damage } from "../src/testing/damage.ts"
+import { type Damage, damageKinds } from "../src/testing/damage.ts"
 import type { DamageVerdict } from "../src/testing/exploreDamage.ts"
 import { type DamageCase, runDamageCases } from "./damageCases.ts"
 import { DamageWorld, isSame } from "./damageWorld.ts"
@@ -116,7 +116,37 @@ const readAll = (
 }
 
 /** How a pair of files is looked at. */
-type Look = "verify" | "verifyReads" | "reads"
+type Look = "verify" | "verifyReads" | "reads" | "remote"
+
+/** A file that is read by ranges, and waited for. */
+const remoteOf = (world: DamageWorld, name: string) => {
+  const bytes = world.get(name)!
+  return {
+    name,
+    length: Effect.succeed(bytes.length),
+    readAt: (offset: number, buffer: Uint8Array) =>
+      Effect.sync(() => {
+        const part = bytes.subarray(offset, offset + buffer.length)
+        buffer.set(part)
+        return part.length
+      })
+  }
+}
+
+/** From far away, with verification: the first thing that is wrong, or refused. */
+const lookFromAfar = (world: DamageWorld, { extents, source }: SparseFiles) =>
+  Effect.gen(function* () {
+    const [data, map] = [remoteOf(world, path), remoteOf(world, `${path}.map`)]
+    const reader = yield* SparseFile.openRemote(data, map, { verifyReads: true })
+    for (const { length, offset } of extents) {
+      const buffer = new Uint8Array(length)
+      yield* reader.read(offset, buffer)
+      if (!isSame(buffer, source.subarray(offset, offset + length))) {
+        return { wrong: `the ${length} bytes at ${offset} are wrong from afar` }
+      }
+    }
+    return "harmless" as const
+  })
 
 const lookAt = (world: DamageWorld, files: SparseFiles, look: Look, isData: boolean): DamageVerdict =>
   world.run(
@@ -125,20 +155,26 @@ const lookAt = (world: DamageWorld, files: SparseFiles, look: Look, isData: bool
         yield* SparseFile.verify(path)
         return "harmless" as const
       }
+      if (look === "remote") return yield* lookFromAfar(world, files)
       const reader = yield* SparseFile.open(path, { verifyReads: look === "verifyReads" })
       const wrong = readAll(files, reader, isData && look === "reads")
       return wrong === undefined ? ("harmless" as const) : { wrong }
     })
   )
 
-const sparseJudge = (world: DamageWorld, files: SparseFiles, which: "data" | "map", isAll: boolean) => {
+const sparseJudge = (
+  world: DamageWorld,
+  files: SparseFiles,
+  which: "data" | "map",
+  looks: ReadonlyArray<Look>
+) => {
   const target = which === "data" ? path : `${path}.map`
   return (bytes: Uint8Array, damage: Damage): DamageVerdict => {
     world.put(path, files.data)
     world.put(`${path}.map`, files.map)
     world.put(target, bytes)
     // What a reader gives is judged before it is known what `verify` finds.
-    for (const look of isAll ? (["reads", "verifyReads"] as const) : (["verifyReads"] as const)) {
+    for (const look of looks) {
       try {
         const verdict = lookAt(world, files, look, which === "data")
         if (verdict !== "harmless") return verdict
@@ -168,17 +204,26 @@ function* pairs({ effort }: PartOptions): Generator<DamageCase> {
       const how = mapping ? "mapped" : "read"
       for (const which of ["map", "data"] as const) {
         const isSampled = (which === "data" || name === "large" || !mapping) && effort < 50
-        const bits = which === "data" ? Math.round((files.data.length * 8) / 1200) : 9
+        const bits = which === "data" ? Math.round((files.data.length * 8) / 400) : 9
+        // A large file takes a millisecond, and blocks that are read are the blocks that are mapped.
+        const isFlipped = isSampled && name === "large" && !mapping
         yield {
           name: `${which} ${name} ${how}`,
           path: [path, `${path}.map`],
           bytes: files[which],
           stale: before[which],
           ranges: [{ from: 0, to: files[which].length, every: isSampled ? bits | 1 : 1 }],
-          partners: isSampled && which === "data" ? 2 : 12,
+          kinds: isFlipped ? ["flip", "cut"] : damageKinds,
+          partners: isSampled && which === "data" ? 1 : 12,
           cutEvery: isSampled ? (which === "data" ? bits | 1 : 7) : 1,
           limitBytes: (1 << 21) + 16 * files.data.length,
-          judge: sparseJudge(world, files, which, true)
+          // Nothing is mapped from far away: there the same is tried.
+          judge: sparseJudge(
+            world,
+            files,
+            which,
+            mapping ? ["reads", "verifyReads"] : ["reads", "verifyReads", "remote"]
+          )
         }
       }
     }

@@ -13,6 +13,7 @@ import {
   controlFileBytes,
   type ControlRecord,
   controlSlotBytes,
+  decodeControlSlot,
   encodeControlRecord
 } from "../src/format/controlRecord.ts"
 import { decodeControlSlots } from "../src/format/controlSlots.ts"
@@ -70,6 +71,12 @@ const control: FuzzTarget = {
     controlFile.set(second, controlSlotBytes)
     try {
       const { record } = decodeControlSlots(controlFile, path)
+      const [one, two] = [0, controlSlotBytes].map((offset) =>
+        decodeControlSlot(controlFile.subarray(offset, offset + controlSlotBytes), { path, offset })
+      )
+      if (one.state === "whole" && two.state === "whole" && one.record.sequence === two.record.sequence) {
+        demand(JSON.stringify(one) === JSON.stringify(two), "two records of one sequence were believed")
+      }
       const encoded = encodeControlRecord(record)
       const again = new Uint8Array(controlFileBytes)
       again.set(encoded)
