@@ -12,6 +12,7 @@ import type { Extent } from "../src/bytes/extent.ts"
 import type { Io } from "../src/io/Io.ts"
 import type * as Scope from "effect/Scope"
 import type { ExploreFaultsOptions } from "../src/testing/exploreFaults.ts"
+import type { FaultHit } from "../src/testing/IoFault.ts"
 import { faultKinds } from "../src/testing/faults.ts"
 import { pattern } from "../src/testing/ioLaw.ts"
 import { demand, faultPart } from "./faultPart.ts"
@@ -211,7 +212,10 @@ const changing = (steps: Steps): ReadonlyArray<Effect.Effect<unknown>> => [
 const scenarios = async (): Promise<Readonly<Record<string, Scenario>>> => {
   // A file that is read short in a recovery can't be told from one that is short, whose extents are forgotten.
   const recoveryKinds = faultKinds.filter((kind) => kind !== "short-read")
-  const common = { recover, law, shown, goOn, recoveryKinds }
+  // The record is written anew where a write to it failed; what its header notes behind a flush is a hint.
+  const mustFail = ({ call }: FaultHit): boolean =>
+    call.operation === "sync" || (call.operation === "writeAt" && call.path === path)
+  const common = { recover, law, shown, goOn, recoveryKinds, mustFail }
   const notes: Array<Note> = []
   const { lay: prepare } = await memoryImage(
     workload((steps) => [...before.map((one) => steps.create(...one)), steps.close])((note) =>

@@ -8,6 +8,7 @@ import {
   type ExploreFaultsOptions,
   type FaultsExplored
 } from "../src/testing/exploreFaults.ts"
+import type { FaultHit } from "../src/testing/IoFault.ts"
 import { LawBroken } from "../src/testing/law.ts"
 import { seedOf } from "../src/testing/random.ts"
 import type { Part, PartFailure, PartOptions, PartReport } from "./part.ts"
@@ -35,6 +36,10 @@ export const mayFail = (error: unknown, faults: ReadonlyArray<{ readonly kind: F
   return honest.has(_tag) || (cutShort.has(_tag) && faults.some(({ kind }) => kind === "short-read"))
 }
 
+/** A write or a sync that failed is never passed over. Each sync orders something before something else. */
+const mustFail = ({ call }: FaultHit): boolean =>
+  ["writeAt", "sync", "syncDirectory", "rename"].includes(call.operation)
+
 /** A defect of whoever finds that the engine has done what it must not. */
 export const demand = (condition: boolean, what: string): void => {
   if (!condition) throw new LawBroken(what)
@@ -54,6 +59,7 @@ export const faultPart = <Found, Note>({ random, scenarios }: FaultPartOptions<F
       if (failures.length >= maxFailures) return
       const explored: FaultsExplored = await exploreFaults({
         mayFail,
+        mustFail,
         ...scenario,
         ...{ seed, at: inner, pairs, recoveries: pairs, maxFailures }
       })

@@ -46,6 +46,11 @@ export interface FaultStory<Found, Note> {
     | undefined
   /** Whether the workload may fail with an error where these faults happen. Default: any that has a `_tag`. */
   readonly mayFail?: ((error: unknown, faults: ReadonlyArray<Fault>) => boolean) | undefined
+  /**
+   * Whether the workload has to fail where this has happened: what no one may pass over in silence. Nobody is
+   * asked where it happened behind the workload, when its scope ended. Default: nothing has to.
+   */
+  readonly mustFail?: ((hit: FaultHit) => boolean) | undefined
   /** For each of the steps of a case, by the real clock. Default: 10,000. */
   readonly limitMillis?: number | undefined
 }
@@ -106,6 +111,8 @@ class Trial<Found, Note> {
   private refused = false
   private recoveryCalls = 0
   private hit: FaultHit | undefined
+  /** What had been hit when the workload ended, before its scope did. */
+  private hitWithin: FaultHit | undefined
 
   constructor(story: FaultStory<Found, Note>, limitCalls: number) {
     this.story = story
@@ -149,11 +156,22 @@ class Trial<Found, Note> {
 
   private async working({ workload }: FaultCase, faulty: FaultyIo): Promise<void> {
     faulty.arm(...workload)
-    const exit = await this.step("the workload", this.story.workload(this.note), faulty).finally(() => {
+    const noticing = Effect.ensuring(
+      this.story.workload(this.note),
+      Effect.sync(() => {
+        this.hitWithin = faulty.hit()
+      })
+    )
+    const exit = await this.step("the workload", noticing, faulty).finally(() => {
       this.hit = faulty.hit()
     })
     this.refused = Exit.isFailure(exit)
     this.judge("the workload", exit, workload)
+    const { mustFail } = this.story
+    const { hitWithin: hit } = this
+    if (Exit.isSuccess(exit) && hit !== undefined && mustFail?.(hit) === true) {
+      fail("the workload succeeds, as if nothing had happened")
+    }
   }
 
   private async recovering({ recovery }: FaultCase, faulty: FaultyIo): Promise<void> {

@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import { assert, describe, it } from "vitest"
 import { attempt } from "../../src/io/attempt.ts"
 import { Io, type IoFile, type IoService } from "../../src/io/Io.ts"
+import type { FaultHit } from "../../src/testing/IoFault.ts"
 import { exploreFaults, type ExploreFaultsOptions } from "../../src/testing/exploreFaults.ts"
 
 const path = "/log"
@@ -145,6 +146,28 @@ describe("exploreFaults", () => {
       explored.failures.map(({ story }) => story),
       /^(ENOSPC|short-write) hit.*may not fail with NoSpace/
     )
+  })
+
+  it("finds a failure that is passed over, where the story says which may not be", async () => {
+    const story = {
+      ...storyOf({ ...good, sync: (file) => Effect.ignore(file.sync) }),
+      mayFail: () => true,
+      limitMillis: 1000
+    }
+    const swallows = { ...story, mustFail: ({ call }: FaultHit) => call.operation === "sync" }
+    assertAll(
+      (await exploreFaults(swallows)).failures.map((failure) => failure.story),
+      /hit sync of \/log.*: the workload succeeds, as if nothing had happened/
+    )
+    const honest = { ...storyOf(good), mustFail: () => true }
+    assert.deepStrictEqual((await exploreFaults(honest)).failures, [])
+    // What happens when the scope ends, nobody can be told.
+    const late = {
+      ...honest,
+      workload: () =>
+        Effect.flatMap(Io, (io) => Effect.addFinalizer(() => Effect.ignore(io.syncDirectory("/"))))
+    }
+    assert.deepStrictEqual((await exploreFaults(late)).failures, [])
   })
 
   it("finds a wait that never ends, and a loop that never waits", async () => {
