@@ -2,11 +2,16 @@
 import type { Part } from "./part.ts"
 
 export const parts: Readonly<Record<string, () => Promise<Part>>> = {
+  crashStore: () => import("./crashStore.ts").then(({ part }) => part),
+  crashAppend: () => import("./crashAppend.ts").then(({ part }) => part),
+  crashSparse: () => import("./crashSparse.ts").then(({ part }) => part),
+  crashExtent: () => import("./crashExtent.ts").then(({ part }) => part),
+  crashBackup: () => import("./crashBackup.ts").then(({ part }) => part),
   damageControl: async () => (await import("./damageControl.ts")).part,
-  damageExtent: async () => (await import("./damageExtent.ts")).part,
   damageOffmap: async () => (await import("./damageOffmap.ts")).part,
   damageStore: async () => (await import("./damageStore.ts")).part,
   damageSums: async () => (await import("./damageSums.ts")).part,
+  damageExtent: async () => (await import("./damageExtent.ts")).part,
   faultAppend: async () => (await import("./faultAppend.ts")).part,
   faultBackup: async () => (await import("./faultBackup.ts")).part,
   faultExtent: async () => (await import("./faultExtent.ts")).part,

@@ -7,7 +7,6 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { FileExists, Locked, NotAFile } from "../bytes/errors.ts"
-import { directoryOf } from "../io/directoryOf.ts"
 import type { CreateError, DirectoryError, IoFile, IoService, LockError, RemoveError } from "../io/Io.ts"
 import type { SparsePaths } from "./sparsePaths.ts"
 
@@ -59,12 +58,7 @@ const claimMap = (io: IoService, paths: SparsePaths, data: IoFile) =>
   Effect.gen(function* () {
     // Another writer may have finished, and so freed the name of the lock, since the first look.
     yield* refuseExisting(io, paths)
-    if (yield* isStale(io, paths.mapTmp)) {
-      yield* io.remove(paths.mapTmp)
-      // The old map is gone for good before new data gets a name under which it would speak for them:
-      // where both have the same length, nothing else would tell.
-      yield* io.syncDirectory(directoryOf(paths.mapTmp))
-    }
+    if (yield* isStale(io, paths.mapTmp)) yield* io.remove(paths.mapTmp)
     const map = yield* io.create(paths.mapTmp, { overwrite: false })
     return { data, map }
   })

@@ -3,14 +3,15 @@
  *
  * 1. fsync the data.
  * 2. Write the map and the block sums, and fsync them.
- * 3. Rename the data to its final name.
- * 4. fsync the directory.
- * 5. Rename the map to its final name.
- * 6. fsync the directory.
+ * 3. fsync the directory.
+ * 4. Rename the data to its final name.
+ * 5. fsync the directory.
+ * 6. Rename the map to its final name.
+ * 7. fsync the directory.
  *
- * A crash before step 3 leaves two `.tmp` files: never finished. A crash after it leaves the data
+ * A crash before step 4 leaves two `.tmp` files: never finished. A crash after it leaves the data
  * under its final name and the map, complete and checksummed, under one of its two names: whoever
- * opens the pair does steps 4 to 6 again. The map never has its final name before the data has, so
+ * opens the pair does steps 5 to 7 again. The map never has its final name before the data has, so
  * a pair of final names is always whole.
  */
 import * as Effect from "effect/Effect"
@@ -43,7 +44,10 @@ export const promoteSparseFile = (promotion: Promotion): Effect.Effect<void, Pro
     // 2. The map is durable before the data gets the name that makes the pair count.
     const mapLength = yield* promotion.writeMap(claim.map)
     yield* claim.map.sync
-    // 3. The names must still stand for what was written, and replace nothing.
+    // 3. The `.tmp` names are durable, and whatever else stood under them is gone for good, before the
+    // data has the name that makes the map beside it count: it might be one of an earlier attempt.
+    yield* io.syncDirectory(directoryOf(paths.data))
+    // 4. The names must still stand for what was written, and replace nothing.
     yield* checkName(io, paths.dataTmp, dataLength)
     yield* checkName(io, paths.mapTmp, mapLength)
     yield* checkFree(io, paths.data)
@@ -53,7 +57,7 @@ export const promoteSparseFile = (promotion: Promotion): Effect.Effect<void, Pro
   })
 
 /**
- * Steps 4 to 6, which may be done any number of times and by several at once: a rename that somebody
+ * Steps 5 to 7, which may be done any number of times and by several at once: a rename that somebody
  * else has done already is a success.
  */
 export const finishSparsePromotion = (
@@ -61,11 +65,11 @@ export const finishSparsePromotion = (
   paths: SparsePaths
 ): Effect.Effect<void, DirectoryError | RenameError | FileExists> =>
   Effect.gen(function* () {
-    // 4. The data's name is durable before the map's: no crash leaves a finished map without data.
+    // 5. The data's name is durable before the map's: no crash leaves a finished map without data.
     yield* io.syncDirectory(directoryOf(paths.data))
-    // 5. From here on the pair is open to everybody.
+    // 6. From here on the pair is open to everybody.
     yield* renameMap(io, paths)
-    // 6. The map's name is durable before anybody is told that the file is finished.
+    // 7. The map's name is durable before anybody is told that the file is finished.
     yield* io.syncDirectory(directoryOf(paths.data))
   })
 

@@ -447,7 +447,7 @@ describe("closing", () => {
     })
 
   it(
-    "makes data and map durable before the data's name, and that before the map's",
+    "makes data, map and their first names durable before the data's name, and that before the map's",
     inMemory(
       Effect.gen(function* () {
         const calls: Array<string> = []
@@ -457,6 +457,7 @@ describe("closing", () => {
         expect(calls).toEqual([
           "sync /x.tmp",
           "sync /x.map.tmp",
+          "syncDirectory /",
           "rename /x.tmp",
           "syncDirectory /",
           "rename /x.map.tmp",
