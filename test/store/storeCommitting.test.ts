@@ -134,11 +134,13 @@ describe("what a commit asks of the system", () => {
         expect(changes.slice(0, 8)).toEqual(sealed)
         const prefix = changes.slice(8)
         const at = (call: string) => prefix.lastIndexOf(call)
+        const renamed = at("rename store.1.prefix.tmp")
         const order = [
           at("sync store.1.prefix.tmp"),
           at("sync store.1.prefix.map.tmp"),
-          at("rename store.1.prefix.tmp"),
           prefix.indexOf("syncDirectory ."),
+          renamed,
+          prefix.indexOf("syncDirectory .", renamed),
           at("rename store.1.prefix.map.tmp"),
           at("syncDirectory ."),
           prefix.indexOf("sync store.control"),
