@@ -91,14 +91,15 @@ function* cases(image: StoreImage, other: StoreImage, { effort }: PartOptions): 
       limitBytes: 1 << 25,
       judge: (damaged, damage) => {
         tried.put(name, damaged)
-        // All but control are opened alike by both: they take turns.
-        const turn =
-          effort < 5 && name !== control && damage.kind === "flip" ? (damage.byte + damage.bit) % 2 : 2
+        // But for control, all three see a file through the same code: they take turns.
+        const isTurn = effort < 5 && name !== control && damage.kind === "flip"
+        const turn = isTurn ? (damage.byte + damage.bit) % 3 : undefined
+        const hasTurn = (whose: number): boolean => turn === undefined || turn === whose
         const states = name === control ? [previous] : []
         try {
           return look(tried, image, {
             ...{ name, bytes: damaged, states, mustTell: mustTell(damage) },
-            ...{ readers: turn !== 1, writers: turn !== 0, isChecked: turn !== 1 }
+            ...{ isChecked: hasTurn(0), readers: hasTurn(1), writers: hasTurn(2) }
           })
         } finally {
           tried.restore(name)
