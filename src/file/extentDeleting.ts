@@ -75,10 +75,8 @@ const deleteInTurn = (state: ExtentState, offset: number): Effect.Effect<void, E
     state.doomed.add(doomed)
     const turn = Effect.suspend(() => (state.doomed.has(doomed) ? deleteAll(state) : Effect.void))
     return Effect.ensuring(
-      Effect.flatMap(
-        state.exclusive(turn),
-        () => doomed.outcome ?? Effect.die(new Error("nobody deleted it"))
-      ),
+      // Whoever had the turn has done it for all.
+      Effect.flatMap(state.exclusive(turn), () => doomed.outcome!),
       // Whoever is interrupted while he waits takes his extent out of the queue.
       Effect.sync(() => state.doomed.delete(doomed))
     )

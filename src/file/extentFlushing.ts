@@ -58,7 +58,6 @@ const syncData = (state: ExtentState): Effect.Effect<void, ExtentWriteError> =>
   state.data.sync.pipe(
     Effect.tapError((cause) =>
       Effect.sync(() => {
-        if (state.poisoned) return
         state.setPoison(cause)
         distrustFresh(state)
         try {

@@ -132,13 +132,12 @@ export class ExtentIndex implements ExtentEntries {
     return starts
   }
 
-  /** Whether pieces that may be believed cover all of a range. */
+  /** Whether pieces cover all of a range. None of them may be known to be damaged. */
   covers(from: number, to: number): boolean {
     const { pieces } = this
     let at = from
     for (let piece = pieces.floor(from); at < to; piece = pieces.next(piece)) {
       if (piece === -1 || pieces.start(piece) > at || pieces.end(piece) <= at) return false
-      if ((pieces.flags(piece) & bad) !== 0) return false
       at = pieces.end(piece)
     }
     return true

@@ -141,7 +141,8 @@ const readLong = (state: ExtentState, offset: number): Effect.Effect<Uint8Array,
       const bytes = yield* readOnce(state, offset)
       if (bytes !== undefined) return bytes
     }
-    return yield* state.exclusive(Effect.map(readOnce(state, offset), (bytes) => bytes ?? nothing))
+    // Nobody changes them meanwhile.
+    return yield* state.exclusive(Effect.map(readOnce(state, offset), (bytes) => bytes!))
   })
 
 /** The bytes of the extent at `offset`; undefined where they were changed on the way. */

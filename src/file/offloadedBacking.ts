@@ -37,7 +37,7 @@ export class OffloadedBacking {
     const end = backingOffset + length
     // Memory can be asked each time, and may have been taken away.
     if (this.bytes === undefined && end <= this.size) return
-    this.size = this.bytes?.length ?? this.file?.unsafe.size() ?? 0
+    this.size = this.bytes === undefined ? this.file!.unsafe.size() : this.bytes.length
     if (end > this.size) {
       const reason = `the backing has ${this.size} bytes, and none up to ${end}`
       throw new InvalidArgument({ operation, reason })

@@ -52,23 +52,24 @@ class OffloadedState {
     checkRange("writeAt", offset, length)
     const backingOffset = data instanceof Uint8Array ? this.backing.offsetOf(data) : data.backingOffset
     if (data instanceof Uint8Array && backingOffset < 0) {
-      if (length > 0) this.writeBytes(offset, data)
+      if (length > 0) this.change(length, () => this.extents.writeBytes(offset, data))
       return
     }
     checkOffset("writeAt", "backingOffset", backingOffset)
     if (length === 0) return
     this.backing.check("writeAt", { backingOffset, length })
-    this.extents.writeContent(offset, offset + length, backingContent(backingOffset))
+    this.change(0, () => this.extents.writeContent(offset, offset + length, backingContent(backingOffset)))
   }
 
-  private writeBytes(offset: number, bytes: Uint8Array): void {
+  /** Makes a change that keeps so many bytes more: `MemoryLimit` where the system has no memory for it. */
+  private change(bytes: number, write: () => void): void {
     try {
-      this.extents.writeBytes(offset, bytes)
+      write()
     } catch (cause) {
       if (!isOutOfMemory(cause)) throw cause
       const { memoryBytes } = this.extents
       const limit = this.limiter?.limit ?? memoryBytes
-      throw new MemoryLimit({ limit, wanted: memoryBytes + bytes.length })
+      throw new MemoryLimit({ limit, wanted: memoryBytes + bytes })
     }
   }
 

@@ -188,8 +188,9 @@ export const readExtentsLater = (
   options: OffloadedReadOptions
 ): Effect.Effect<number, OffloadedReadError> => {
   const { backing, buffer, extents, offset } = options
-  const length = lengthOf(options)
   const { file } = backing
+  const length = lengthOf(options)
+  // A large buffer may be one for little.
   if (file === undefined || length <= synchronousTransferBytes) {
     return attempt<number, OffloadedReadError>(() => readExtents(options))
   }

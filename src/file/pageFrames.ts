@@ -68,9 +68,8 @@ export class PageFrames {
     return slot * this.pageSize + into
   }
 
-  /** How many bytes from `address` on are at `place(address, 1)`. Counts and marks nothing. */
+  /** How many bytes from `address`, which is one, on are at `place(address, 1)`. Counts and marks nothing. */
   available(address: number): number {
-    if (!(address >= 0)) return 0
     const page = this.pageOf(address)
     const slot = this.slots.peek(page)
     if (slot < 0) return 0
@@ -92,13 +91,12 @@ export class PageFrames {
     return this.slots.peek(page) >= 0
   }
 
-  /** Copies to its frame what of `bytes`, which begin at `position` of the device, lies on `page`. */
+  /** Copies to its frame what of `bytes`, which begin at `position` of the device, lies on `page`: something. */
   put(page: number, position: number, bytes: Uint8Array): void {
     const { pageSize } = this
     const start = page * pageSize
     const from = Math.max(position, start)
     const until = Math.min(position + bytes.length, start + pageSize)
-    if (from >= until) return
     let slot = this.slots.peek(page)
     if (slot < 0) slot = this.slots.insert(page)
     this.pages[slot] = page

@@ -1,9 +1,9 @@
 /**
- * Runs: what can be read without a break in virtual space, over however many extents.
+ * Runs: what can be read without a break in virtual space, over however many extents. Offsets are checked by
+ * whoever asks.
  */
 import { Corrupt, InvalidSparseRead, ReadOutOfBounds } from "../bytes/errors.ts"
 import type { Binding } from "../bytes/extent.ts"
-import { isOffset } from "../bytes/offset.ts"
 import type { OffmapSearch } from "./offmapSearch.ts"
 import type { FixedData } from "./fixedData.ts"
 
@@ -29,8 +29,7 @@ export class SparseRuns {
   /** The physical pieces of a range that is covered. */
   *parts(offset: number, length: number) {
     for (let at = 0; at < length;) {
-      const binding = this.covering(offset + at)
-      if (binding === undefined) throw this.notKept(offset + at)
+      const binding = this.covering(offset + at)!
       const into = offset + at - binding.virtual
       const count = Math.min(length - at, binding.length - into)
       yield { physical: binding.physical + into, at, length: count }
@@ -60,7 +59,6 @@ export class SparseRuns {
 
   /** The extent that covers `offset`. A point covers no byte. */
   private covering(offset: number): Binding | undefined {
-    if (!isOffset(offset)) return undefined
     const binding = this.map.locate(offset)
     if (binding === undefined || binding.length === 0) return undefined
     if (binding.physical + binding.length > this.dataLength) throw this.beyondData(binding)

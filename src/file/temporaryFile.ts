@@ -95,13 +95,11 @@ const removeStale = (io: IoService, temporary: string) =>
   })
 
 const orDie = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, Impossible>, R> =>
-  Effect.catch(effect, (error) =>
-    isImpossible(error) ? Effect.die(error) : Effect.fail(error as Exclude<E, Impossible>)
-  )
+  Effect.catchIf(effect, isImpossible, Effect.die) as Effect.Effect<A, Exclude<E, Impossible>, R>
 
 const impossible = ["Closed", "DoubleClose", "InvalidArgument", "RoNotAllowed"]
 
-const isImpossible = (error: unknown): boolean =>
+const isImpossible = (error: unknown): error is Impossible =>
   error instanceof Error && "_tag" in error && impossible.includes(String(error._tag))
 
 const refuseExisting = (io: IoService, path: string) =>

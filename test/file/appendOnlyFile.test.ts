@@ -11,7 +11,14 @@ import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import { afterAll, assert, beforeEach, describe, expectTypeOf, it } from "vitest"
-import { IoFailed, NoSpace, type PendingFlush, Poisoned, Unsupported } from "../../src/bytes/errors.ts"
+import {
+  Closed,
+  IoFailed,
+  NoSpace,
+  type PendingFlush,
+  Poisoned,
+  Unsupported
+} from "../../src/bytes/errors.ts"
 import type { Extent } from "../../src/bytes/extent.ts"
 import {
   AppendOnlyFile,
@@ -176,6 +183,32 @@ describe.each([
         })
       ))
 
+    it("of many records leaves to the thread pool what is more than a megabyte", () =>
+      run(
+        Effect.gen(function* () {
+          const writes: Array<string> = []
+          const told = withFiles(io, (file) => ({
+            ...file,
+            writeAt: (offset, bytes) => {
+              writes.push(`later ${bytes.length}`)
+              return file.writeAt(offset, bytes)
+            },
+            unsafe: {
+              ...file.unsafe,
+              writeAt: (offset, bytes) => {
+                writes.push(`now ${bytes.length}`)
+                file.unsafe.writeAt(offset, bytes)
+              }
+            }
+          }))
+          const file = yield* Effect.provideService(create({ autoFlushThreshold: 10 }), Io, told)
+          const records = ["a".repeat(10), "b".repeat(3 << 20), "c".repeat(5)]
+          assert.strictEqual(yield* file.appendAll(records.map(bytesOf)), 0)
+          assert.deepStrictEqual(writes, ["now 10", `later ${(3 << 20) + 5}`])
+          assert.strictEqual(yield* onDisk(), records.join(""))
+        })
+      ))
+
     it("appends again when its Effect is run again", () =>
       run(
         Effect.gen(function* () {
@@ -311,6 +344,50 @@ describe.each([
           assert.isTrue(Buffer.from(large).equals(bytes.subarray(5, (5 << 20) - 2)))
           const buffered = yield* file.read(3 << 20, 2 << 20)
           assert.isTrue(Buffer.from(buffered).equals(bytes.subarray(3 << 20)))
+        })
+      ))
+
+    it("tells what the system says of a file that can't be read, few bytes or many", () =>
+      run(
+        Effect.gen(function* () {
+          const broken = (file: IoFile): IoFile => {
+            const error = new IoFailed({ syscall: "read", path: file.path, code: "EIO", cause: "test" })
+            const readAt = () => {
+              throw error
+            }
+            return { ...file, readAt: () => Effect.fail(error), unsafe: { ...file.unsafe, readAt } }
+          }
+          const file = yield* Effect.provideService(create(), Io, withFiles(io, broken))
+          yield* file.append(new Uint8Array(3 << 20))
+          yield* file.flush
+          for (const length of [10, 2 << 20]) {
+            const error = yield* Effect.flip(file.read(5, length))
+            assert.deepInclude(error, { _tag: "IoFailed", path, code: "EIO" })
+          }
+        })
+      ))
+
+    it("tells in the caller's offsets that a file was cut short, however much is read", () =>
+      run(
+        Effect.gen(function* () {
+          yield* putOnDisk("HEAD" + "a".repeat(3 << 20))
+          const place = { path, endPoff: 3 << 20, deadHeaderSize: 4 }
+          const shrinking = withFiles(io, (file) => ({
+            ...file,
+            readAt: (offset, buffer) =>
+              Effect.andThen(
+                Effect.orDie(
+                  Effect.scoped(
+                    Effect.flatMap(io.open(path, { readonly: false }), (one) => one.truncate(1004))
+                  )
+                ),
+                file.readAt(offset, buffer)
+              )
+          }))
+          const reader = yield* Effect.provideService(AppendOnlyFile.openRo(place), Io, shrinking)
+          const buffer = new Uint8Array(2 << 20)
+          const error = yield* Effect.flip(reader.readInto(7, buffer))
+          assert.deepInclude(error, { _tag: "ReadOutOfBounds", offset: 7, length: 2 << 20, end: 1000 })
         })
       ))
 
@@ -740,6 +817,25 @@ describe.each([
           assert.strictEqual(yield* tagOf(file.flush), "Poisoned")
           assert.strictEqual(yield* onDisk(), "abc")
           assert.strictEqual(textOf(yield* file.read(0, 3)), "abc")
+        })
+      ))
+
+    it("of a file that was closed under it is Closed, which poisons nothing", () =>
+      run(
+        Effect.gen(function* () {
+          let times = 1
+          const closing = withFiles(io, (file) => ({
+            ...file,
+            sync: Effect.suspend(() =>
+              times-- > 0 ? Effect.fail(new Closed({ path: file.path, operation: "sync" })) : file.sync
+            )
+          }))
+          const file = yield* Effect.provideService(create(), Io, closing)
+          yield* file.append(bytesOf("abc"))
+          assert.strictEqual(yield* tagOf(file.fsync), "Closed")
+          yield* file.flush
+          yield* file.fsync
+          assert.strictEqual(yield* onDisk(), "abc")
         })
       ))
 

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { assert, describe, it, vi } from "vitest"
-import { IoFailed, NoSpace, Unsupported } from "../../src/bytes/errors.ts"
+import { Closed, IoFailed, NoSpace, NoSuchFile, Unsupported } from "../../src/bytes/errors.ts"
 import { ExtentFile, type ExtentFileService } from "../../src/file/ExtentFile.ts"
 import type * as Format from "../../src/format/extentRecord.ts"
 import { Io, type IoService } from "../../src/io/Io.ts"
@@ -23,7 +23,8 @@ const pieceBytes = 64
 vi.mock("../../src/format/extentRecord.ts", async (original) => ({
   ...(await original<typeof Format>()),
   maxPieceBytes: 64,
-  maxExtentFrameBytes: 256
+  maxExtentFrameBytes: 256,
+  maxExtentBytes: 2 ** 20
 }))
 
 const bytesOf = (length: number, seed = 1): Uint8Array =>
@@ -213,6 +214,135 @@ describe("the record of an extent file", () => {
           }
         }
       })
+    ))
+
+  type Refusal = (name: string, at: string) => Error | undefined
+
+  /** Says that what an extent replaces is gone, and the first frame of what it is; then a write fails. */
+  const brokenIn = (
+    io: IoService,
+    use: (file: ExtentFileService, failing: { refused: Refusal }) => Effect.Effect<void, unknown>
+  ) => {
+    const failing: { refused: Refusal } = { refused: () => undefined }
+    const watched = watchedIo(io, {
+      before: (name, at) => {
+        const error = failing.refused(name, at)
+        if (error !== undefined) throw error
+      }
+    })
+    return withFile(watched, (file) =>
+      Effect.gen(function* () {
+        yield* file.createExtent(0, bytesOf(50))
+        let frames = 0
+        failing.refused = (name, at) =>
+          name === "writeAt" && at === record && ++frames === 3
+            ? new NoSpace({ path: at, syscall: name })
+            : undefined
+        const create = file.createExtent(1_000, bytesOf(64 * 40))
+        assert.strictEqual(tagOf(yield* Effect.exit(create)), "NoSpace")
+        failing.refused = () => undefined
+        yield* use(file, failing)
+      })
+    )
+  }
+
+  const holdsFirst = (io: IoService) =>
+    withFile(io, (file) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(file.extents(), [{ offset: 0, length: 50 }])
+        assert.deepStrictEqual(yield* file.readExtent(0), bytesOf(50))
+      })
+    )
+
+  it("is written anew by a flush where it lacks what a failed write should have said", () =>
+    run((io) =>
+      Effect.gen(function* () {
+        yield* brokenIn(io, (file) =>
+          Effect.gen(function* () {
+            yield* file.flush
+            const header = new DataView((yield* get(io, record)).buffer)
+            assert.isAbove(header.getUint32(16, true), 0, "its generation")
+            assert.strictEqual(file.stats().unflushedBytes, 0)
+          })
+        )
+        yield* holdsFirst(io)
+      })
+    ))
+
+  const refusals: ReadonlyArray<readonly [string, string, Refusal]> = [
+    [
+      "there is no room",
+      "NoSpace",
+      (name, at) => (name === "create" ? new NoSpace({ path: at, syscall: name }) : undefined)
+    ],
+    [
+      "it is closed",
+      "Closed",
+      (name, at) => (name === "writeAt" ? new Closed({ path: at, operation: name }) : undefined)
+    ],
+    [
+      "it has lost its name",
+      "IoFailed",
+      (name, at) => (name === "rename" ? new NoSuchFile({ path: at }) : undefined)
+    ]
+  ]
+  it.each(refusals)("can't be written anew where %s: %s, and what was said stays", (_, tag, refuse) =>
+    run((io) =>
+      Effect.gen(function* () {
+        yield* brokenIn(io, (file, failing) =>
+          Effect.gen(function* () {
+            failing.refused = (name, at) => (at === `${record}.tmp` ? refuse(name, at) : undefined)
+            assert.strictEqual(tagOf(yield* Effect.exit(file.flush)), tag)
+            failing.refused = () => undefined
+            // Once it may have been renamed, nobody knows which record has the name.
+            const again = tagOf(yield* Effect.exit(file.flush))
+            assert.strictEqual(again, tag === "IoFailed" ? "Poisoned" : "success")
+          })
+        )
+        yield* holdsFirst(io)
+        assert.strictEqual(yield* io.classify(`${record}.tmp`), "none")
+      })
+    )
+  )
+
+  it("goes on growing where there is no room to write it anew, which is no failure", () =>
+    run((io) =>
+      Effect.gen(function* () {
+        let refused = 0
+        const watched = watchedIo(io, {
+          before: (name, at) => {
+            if (name !== "create" || at !== `${record}.tmp` || !full) return
+            refused++
+            throw new NoSpace({ path: at, syscall: name })
+          }
+        })
+        let full = false
+        yield* withFile(watched, (file) =>
+          Effect.gen(function* () {
+            full = true
+            for (let i = 0; i < 34_000; i++) yield* file.createExtent(0, bytesOf(10, i))
+            assert.strictEqual(refused, 1, "it is tried again when the record has doubled")
+            assert.isAbove((yield* get(io, record)).length, 1 << 20)
+            full = false
+          })
+        )
+        yield* withFile(io, (file) =>
+          Effect.map(file.readExtent(0), (bytes) => assert.deepStrictEqual(bytes, bytesOf(10, 33_999)))
+        )
+      })
+    ))
+
+  it("takes no extent that is longer than one can be, and is as it was", () =>
+    run((io) =>
+      withFile(io, (file) =>
+        Effect.gen(function* () {
+          const before = yield* get(io, record)
+          const create = file.createExtent(0, bytesOf(2 ** 20 + 1))
+          assert.strictEqual(tagOf(yield* Effect.exit(create)), "InvalidArgument")
+          assert.deepStrictEqual(yield* get(io, record), before)
+          assert.deepStrictEqual(file.extents(), [])
+        })
+      )
     ))
 
   it("never has an older extent over a part of a longer one that replaces it", () =>

@@ -1,8 +1,9 @@
 import * as Effect from "effect/Effect"
-import { expect } from "vitest"
+import { expect, it } from "vitest"
 import { crc32 } from "../../src/bytes/crc32.ts"
+import { IoFailed } from "../../src/bytes/errors.ts"
 import { FixedData, mapFixedData } from "../../src/file/fixedData.ts"
-import { Io } from "../../src/io/Io.ts"
+import { Io, type IoFile } from "../../src/io/Io.ts"
 import { onEachIo } from "./eachIo.ts"
 import { fileOf, pattern } from "./sparseFileFiles.ts"
 import { watchedIo } from "./watchedIo.ts"
@@ -111,4 +112,40 @@ onEachIo((test) => {
       const error = expect.objectContaining({ _tag: "Corrupt", offset: block + 10 })
       expect(() => data.verify(block, 1)).toThrow(error)
     }))
+
+  test("what can't be read is told as the system tells it", (directory) =>
+    Effect.gen(function* () {
+      yield* Effect.scoped(fileOf(`${directory}/x`, bytes))
+      const io = watchedIo(yield* Io, {
+        before: (operation, path) => {
+          if (operation === "readAt")
+            throw new IoFailed({ syscall: "read", path, code: "EIO", cause: "test" })
+        }
+      })
+      const file = yield* io.open(`${directory}/x`, { readonly: true })
+      for (const verified of [undefined, sums]) {
+        const data = new FixedData({ file, length, sums: verified, windows: undefined })
+        expect(() => copied(data, 5, 10)).toThrow(expect.objectContaining({ _tag: "IoFailed", code: "EIO" }))
+      }
+    }))
+})
+
+it("a read across the end of a mapping goes on in the next one", () => {
+  // Of a gigabyte only what is touched takes memory.
+  const windows = [new Uint8Array(2 ** 30), bytes.slice(0, 1000)]
+  windows[0].set(bytes.subarray(5000, 6000), 2 ** 30 - 1000)
+  const file = { path: "/x" } as IoFile
+  const data = new FixedData({ file, length: 2 ** 30 + 1000, sums: undefined, windows })
+  const around = new Uint8Array(2000)
+  around.set(bytes.subarray(5000, 6000))
+  around.set(bytes.subarray(0, 1000), 1000)
+  for (const [at, count] of [
+    [0, 2000],
+    [999, 2],
+    [990, 10],
+    [1000, 1],
+    [1, 1998]
+  ]) {
+    expect(copied(data, 2 ** 30 - 1000 + at, count)).toEqual(around.slice(at, at + count))
+  }
 })

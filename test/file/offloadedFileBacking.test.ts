@@ -99,6 +99,16 @@ describe("an offloaded file over a file", () => {
         expect(yield* file.readAt(0, new Uint8Array(2 * mib))).toBe(2 * mib)
       }))
 
+    test("fills a large buffer as far as it goes, where that is little", (directory) =>
+      Effect.gen(function* () {
+        const bytes = bytesOf(1000)
+        const file = yield* overAll({ backing: yield* storing(`${directory}/store`, bytes) })
+        const buffer = new Uint8Array(3 * mib).fill(7)
+        expect(yield* file.readAt(10, buffer)).toBe(990)
+        expect(Buffer.compare(buffer.subarray(0, 990), bytes.subarray(10))).toBe(0)
+        expect(buffer.subarray(990).every((byte) => byte === 7)).toBe(true)
+      }))
+
     test("says Closed of it where it was closed before its time", (directory) =>
       Effect.gen(function* () {
         const store = yield* storing(`${directory}/store`, bytesOf(100))

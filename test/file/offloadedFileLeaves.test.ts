@@ -4,10 +4,13 @@
  */
 import { describe, expect, it } from "vitest"
 import { MemoryLimiter } from "../../src/bytes/memoryLimiter.ts"
+import { OffloadedBacking } from "../../src/file/offloadedBacking.ts"
 import { OffloadedExtents } from "../../src/file/offloadedExtents.ts"
 import { backingContent, isMemory, repeatContent } from "../../src/file/offloadedContent.ts"
 import { leafBytes, leafEntries } from "../../src/file/offloadedLeaf.ts"
 import { LeafTable } from "../../src/file/offloadedLeafTable.ts"
+import { readExtents } from "../../src/file/offloadedReading.ts"
+import type { IoFile } from "../../src/io/Io.ts"
 import { bytesOf } from "./offloadedFiles.ts"
 
 /** The same numbers below `bound` for the same seed. */
@@ -89,6 +92,51 @@ describe("the leaves of an offloaded file", () => {
     expect(most).toBeLessThan(1000)
     expect(table.count).toBeLessThan(100)
     expect(checkLeaves(table, extents)).toBeLessThan(2000)
+  })
+
+  it("have their entries joined, rather than be split, where that makes the room that a write needs", () => {
+    const { extents, table } = emptyFile(MemoryLimiter.make(2 ** 40))
+    const groups = Math.floor(leafEntries / 3) + 20
+    extents.writeContent(0, 3 * groups, repeatContent(7))
+    const expected = new Uint8Array(3 * groups).fill(7)
+    for (let group = 0; group < groups; group++) {
+      // Two bytes that lie side by side in the file, and the other way round in memory: one entry each.
+      const bytes = bytesOf(2, group)
+      extents.writeBytes(3 * group + 1, bytes.subarray(1))
+      extents.writeBytes(3 * group, bytes.subarray(0, 1))
+      expected.set(bytes, 3 * group)
+      checkLeaves(table, extents)
+    }
+    expect(table.count).toBe(1)
+    const buffer = new Uint8Array(3 * groups)
+    readExtents({ extents, backing: new OffloadedBacking(new Uint8Array(0)), offset: 0, buffer })
+    expect(buffer).toEqual(expected)
+  })
+
+  it("that meet within one range of the backing are read by one call, into the caller's memory", () => {
+    const { extents, table } = emptyFile(MemoryLimiter.make(2 ** 40))
+    const content = bytesOf(16 * leafEntries, 3)
+    const reads: Array<Uint8Array> = []
+    const readAt = (offset: number, target: Uint8Array): void => {
+      reads.push(target)
+      target.set(content.subarray(offset, offset + target.length))
+    }
+    const unsafe = { readAt, size: () => content.length }
+    const backing = new OffloadedBacking({ path: "/backing", unsafe } as unknown as IoFile)
+    extents.writeContent(0, content.length, backingContent(0))
+    for (let at = 0; at < content.length; at += 8) extents.writeContent(at, at + 1, repeatContent(9))
+    expect(table.count).toBeGreaterThan(1)
+    const middle = table.firsts[1]
+    const [from, to] = [middle - 20, 8 * Math.ceil(middle / 8) + 20]
+    extents.writeContent(from, to, backingContent(from))
+    checkLeaves(table, extents)
+    // From there to the next repeat it goes on, in the next leaf.
+    expect(table.firsts[1]).toBe(to)
+    const buffer = new Uint8Array(to + 4 - from)
+    readExtents({ extents, backing, offset: from, buffer })
+    expect(buffer).toEqual(content.slice(from, to + 4))
+    expect(reads).toEqual([buffer])
+    expect(reads[0].buffer).toBe(buffer.buffer)
   })
 
   it("become fewer when what was in them goes", () => {

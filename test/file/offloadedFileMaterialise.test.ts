@@ -12,6 +12,7 @@ import { Io } from "../../src/io/Io.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { onDisk, onEachIo, openHandles } from "./eachIo.ts"
 import { bytesOf, contentOf, fails, type Offloaded, overAll } from "./offloadedFiles.ts"
+import { interposedIo } from "../store/storeHarness.ts"
 import { watchedIo } from "./watchedIo.ts"
 
 const mib = 1 << 20
@@ -54,6 +55,58 @@ describe("materialise", () => {
         yield* file.writeAt(5_000_010, bytesOf(10, 8))
         yield* file.materialise(`${directory}/second`)
         yield* expectStored(`${directory}/second`, file)
+      }))
+
+    test("writes nothing of blocks that are zeros, whatever they are made of and wherever they end", (directory) =>
+      Effect.gen(function* () {
+        for (const length of [10_001, 8_194, 4_099, 3]) {
+          const writes: Array<string> = []
+          const watched = watchedIo(yield* Io, {
+            before: (operation) => {
+              if (operation === "writeAt") writes.push(operation)
+            }
+          })
+          const file = yield* overAll({ backing: new Uint8Array(length) })
+          const to = `${directory}/${length}`
+          yield* file.materialise(to).pipe(Effect.provideService(Io, watched))
+          expect(writes).toEqual([])
+          yield* expectStored(to, file)
+          // One byte, the last, makes a difference.
+          yield* file.writeAt(length - 1, Uint8Array.of(1))
+          yield* file.materialise(`${to}-1`).pipe(Effect.provideService(Io, watched))
+          expect(writes.length).toBe(1)
+          yield* expectStored(`${to}-1`, file)
+        }
+      }))
+
+    test("is Locked where somebody has begun, and died, in the moment before the lock", (directory) =>
+      Effect.gen(function* () {
+        const io = yield* Io
+        const to = `${directory}/out`
+        const left = bytesOf(10)
+        let locks = 0
+        const racing = interposedIo(io, (operation, path) => {
+          // The first is that of looking for what is stale.
+          if (operation !== "lock" || path !== `${to}.tmp` || ++locks !== (stale ? 2 : 1)) return Effect.void
+          return Effect.orDie(
+            Effect.scoped(
+              Effect.flatMap(io.create(path, { overwrite: true }), (file) => file.writeAt(0, left))
+            )
+          )
+        })
+        let stale = false
+        const file = yield* overAll()
+        for (stale of [false, true]) {
+          locks = 0
+          if (stale) yield* Effect.scoped(io.create(`${to}.tmp`, { overwrite: true }))
+          yield* fails(file.materialise(to).pipe(Effect.provideService(Io, racing)), {
+            _tag: "Locked",
+            path: `${to}.tmp`
+          })
+          expect(yield* io.classify(to)).toBe("none")
+        }
+        yield* file.materialise(to)
+        yield* expectStored(to, file)
       }))
 
     test("writes an empty file, and one that is all zeros", (directory) =>

@@ -137,6 +137,85 @@ describe("the memory limit", () => {
     }))
 })
 
+describe("memory that the system does not give", () => {
+  test("is MemoryLimit without a limit, too: that of what the file has already", () =>
+    Effect.gen(function* () {
+      const file = yield* overAll({ backing })
+      yield* file.writeAt(20, ten)
+      const refused = { _tag: "MemoryLimit", limit: 10, wanted: 10 + large.length }
+      let error: unknown
+      expect(
+        allocatingOnly(0, () => {
+          try {
+            file.unsafe.writeAt(0, large)
+          } catch (cause) {
+            error = cause
+            throw cause
+          }
+        })
+      ).toBe(false)
+      expect(error).toMatchObject(refused)
+      expectContent(file, backing.subarray(0, 20), ten, backing.subarray(30))
+    }))
+
+  // A range of the backing takes no memory of its own, but a leaf may: its RangeError came through as it was.
+  test("is MemoryLimit for ranges of the backing, too, which change nothing then", () =>
+    Effect.gen(function* () {
+      const file = yield* overAll({ backing })
+      for (let at = 0; at < 100; at += 4) yield* file.writeAt(at, Uint8Array.of(at))
+      const expected = [contentOf(file)]
+      let refused = 0
+      // Sooner or later a leaf is full, and must be split.
+      for (let at = 100; refused === 0; at += 2) {
+        expect(at).toBeLessThan(10_000)
+        if (!allocatingOnly(0, () => file.unsafe.writeAt(at, { backingOffset: 50, length: 1 }))) {
+          refused++
+          expectContent(file, ...expected)
+          yield* file.writeAt(at, { backingOffset: 50, length: 1 })
+        }
+        expected.push(new Uint8Array(at === 100 ? 0 : 1), backing.subarray(50, 51))
+      }
+      expectContent(file, ...expected)
+    }))
+
+  /** A hundred bytes of a file are left in a block of sixty thousand, if `body` can't make a smaller one. */
+  const wasting = (body: (change: () => void) => void) =>
+    Effect.gen(function* () {
+      const limiter = MemoryLimiter.make(2 ** 40)
+      const [bytes, other] = [bytesOf(60_000, 6), bytesOf(60_000, 7)]
+      const file = yield* overAll({ backing: other, memoryLimit: limiter })
+      yield* file.writeAt(0, bytes)
+      body(() => file.unsafe.writeAt(0, { backingOffset: 0, length: 59_900 }))
+      expect([file.memoryBytes(), limiter.used()]).toEqual([100, 100])
+      expectContent(file, other.subarray(0, 59_900), bytes.subarray(59_900))
+      yield* file.writeAt(59_950, ten)
+      expectContent(
+        file,
+        other.subarray(0, 59_900),
+        bytes.subarray(59_900, 59_950),
+        ten,
+        bytes.subarray(59_960)
+      )
+    })
+
+  test("to save memory with it is saved another time: the change is made", () =>
+    wasting((change) => expect(allocatingOnly(0, change)).toBe(true)))
+
+  test("is no excuse for any other error", () =>
+    wasting((change) => {
+      const construct = (): never => {
+        throw new RangeError("Invalid typed array length")
+      }
+      vi.stubGlobal("Uint8Array", new Proxy(Uint8Array, { construct }))
+      try {
+        expect(change).toThrow("Invalid typed array length")
+      } finally {
+        vi.unstubAllGlobals()
+      }
+      change()
+    }))
+})
+
 describe("a clone", () => {
   test("begins as its original, and from then on neither changes the other", () =>
     Effect.gen(function* () {

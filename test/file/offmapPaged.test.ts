@@ -9,7 +9,7 @@ import { openOffmapPaged } from "../../src/file/offmapPaged.ts"
 import { offmapHeaderBytes, pageBytes, decodeOffmapHeader } from "../../src/format/offmapImage.ts"
 import { pageFault } from "../../src/format/offmapPage.ts"
 import { Io, type IoFile } from "../../src/io/Io.ts"
-import { imageOf, layoutOf, mapOf, oneCellOfEachKind, withoutMapping } from "./offmapImages.ts"
+import { imageOf, layoutOf, mapOf, oneCellOfEachKind, sealAll, withoutMapping } from "./offmapImages.ts"
 import { inMemory } from "./sparseFileFiles.ts"
 
 vi.mock("../../src/format/offmapPage.ts", async (importOriginal) => {
@@ -344,3 +344,56 @@ describe("a map that is read by pages", () => {
     )
   )
 })
+
+it(
+  "a page whose checksum holds and whose cells can't be is Corrupt, whenever it is looked at, and others are served",
+  inMemory(
+    Effect.gen(function* () {
+      const wrong = image.slice()
+      const page = 5
+      // The second binding of the page's first cell begins within the first one.
+      new DataView(wrong.buffer).setInt32(layout.cells + page * pageBytes + 36, 3, true)
+      sealAll(wrong)
+      const file = yield* imageFile
+      yield* file.writeAt(0, wrong)
+      const header = decodeOffmapHeader(wrong.subarray(0, offmapHeaderBytes), {
+        path: "/map",
+        origin: 0,
+        available: wrong.length
+      })
+      const map = yield* openOffmapPaged({ file, header, cacheSize: 4 })
+      for (let time = 0; time < 2; time++) {
+        const error = errorOf(() => map.find(onPage(page).virtual))
+        assert.deepInclude(error, { _tag: "Corrupt", path: "/map" })
+        assert.isAtLeast(error.offset!, layout.cells + page * pageBytes)
+        assert.isBelow(error.offset!, layout.cells + (page + 1) * pageBytes)
+        for (const other of [0, page - 1, page + 1, 80]) {
+          assert.strictEqual(map.find(onPage(other).virtual), onPage(other).physical)
+        }
+      }
+      assert.strictEqual(errorOf(() => map.verifyAll())._tag, "Corrupt")
+    })
+  )
+)
+
+it(
+  "a page that is at hand is handed over at once to whoever would wait for it",
+  inMemory(
+    Effect.gen(function* () {
+      const file = yield* imageFile
+      const map = yield* openPaged(file, 4)
+      const at = 7 * pageBytes
+      const bytes = Effect.runSync(
+        map.load({ wanted: at, last: at }, (fetched) =>
+          fetched.bytes.slice(at - fetched.position, at - fetched.position + pageBytes)
+        )
+      )
+      assert.deepStrictEqual(bytes, image.slice(layout.cells + at, layout.cells + at + pageBytes))
+      yield* damage(file, 9)
+      const error = yield* Effect.flip(
+        map.load({ wanted: 9 * pageBytes, last: 9 * pageBytes }, () => undefined)
+      )
+      assert.deepInclude(error, { _tag: "Corrupt", path: "/map" })
+    })
+  )
+)

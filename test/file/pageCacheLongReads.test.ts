@@ -10,7 +10,7 @@ import { PageCache } from "../../src/file/PageCache.ts"
 import { SparseFile } from "../../src/file/SparseFile.ts"
 import { Io } from "../../src/io/Io.ts"
 import { IoMemory } from "../../src/io/IoMemory.ts"
-import { run, start, thrownBy } from "./pageDevices.ts"
+import { run, start, TestDevice, thrownBy } from "./pageDevices.ts"
 
 const mebibyte = 1 << 20
 
@@ -51,6 +51,35 @@ describe("a call that is just being launched", () => {
 })
 
 describe("a long read", () => {
+  it(
+    "of a device that grows while its end is looked for is out of bounds where it was first found to end",
+    run(
+      Effect.gen(function* () {
+        const length = 3 * mebibyte
+        for (const later of [false, true]) {
+          const device = new TestDevice(1000)
+          const read = (position: number, wanted: number): Uint8Array => {
+            const bytes = device.map(position, wanted)
+            // It was asked for its last byte first.
+            device.size = 2 * length
+            return bytes
+          }
+          const map = later
+            ? (position: number, wanted: number) =>
+                Effect.suspend(() => Effect.succeed(read(position, wanted)))
+            : read
+          const cache = yield* PageCache.make({ map })
+          const page = length - 4096
+          const error = later
+            ? yield* Effect.flip(cache.getBytes(0, length))
+            : thrownBy(() => cache.unsafe.getBytes(0, length))
+          expect(error).toMatchObject({ _tag: "ReadOutOfBounds", offset: 0, length, end: page })
+          yield* Effect.asVoid(cache.getBytes(0, length))
+        }
+      })
+    )
+  )
+
   it(
     "lets others run, and can be interrupted",
     run(

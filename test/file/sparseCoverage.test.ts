@@ -41,3 +41,15 @@ it("asks for what is stored only when something goes back", () => {
   expect(coverage.overlaps(9, 0)).toBe(true)
   expect(asked).toBe(1)
 })
+
+it("remembers thousands of ranges that were stored before it was asked", () => {
+  const stored = Array.from({ length: 5000 }, (_, i) => ({ virtual: i * 10, physical: 0, length: i % 5 }))
+  const coverage = new SparseCoverage(() => stored)
+  for (const { length, virtual } of stored) coverage.add(virtual, length)
+  for (const { length, virtual } of stored) {
+    expect(coverage.overlaps(virtual, 1)).toBe(true)
+    const end = virtual + Math.max(1, length)
+    expect(coverage.overlaps(end - 1, 5)).toBe(true)
+    expect(coverage.overlaps(end, virtual + 10 - end)).toBe(false)
+  }
+})

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Exit from "effect/Exit"
 import { describe, expect, it } from "vitest"
@@ -320,6 +321,95 @@ describe("opening", () => {
         const file = yield* io.open("/x", { readonly: true })
         const mappable = yield* Effect.exit(file.map(0, 1))
         expect(reads).toBe(Exit.isSuccess(mappable) ? 0 : 1)
+      })
+    )
+  )
+})
+
+describe("reading much", () => {
+  const large = Effect.gen(function* () {
+    const source = yield* fileOf("/source", pattern(6 << 20))
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const writer = yield* SparseFile.create("/x")
+        yield* writer.appendExtents(source, [{ offset: 0, length: 6 << 20 }])
+        yield* writer.close
+      })
+    )
+    return pattern(6 << 20)
+  })
+
+  it(
+    "in many small ranges takes turns with others, and what is not there costs no memory",
+    inMemory(
+      Effect.gen(function* () {
+        const bytes = yield* large
+        const reader = yield* SparseFile.open("/x")
+        const offsets = Array.from({ length: 10_000 }, (_, i) => i * 600)
+        let turns = 0
+        const counting = yield* Effect.forkChild(
+          Effect.forever(
+            Effect.andThen(
+              Effect.sync(() => turns++),
+              Effect.yieldNow
+            )
+          ),
+          { startImmediately: true }
+        )
+        const found = yield* reader.readMany(
+          offsets,
+          offsets.map(() => 7)
+        )
+        yield* Fiber.interrupt(counting)
+        expect(turns).toBeGreaterThanOrEqual(2)
+        for (const [i, offset] of offsets.entries()) {
+          if (Buffer.compare(found[i], bytes.subarray(offset, offset + 7)) !== 0) expect.fail(`at ${offset}`)
+        }
+        const missing = reader.readMany([0, 1, 6 << 20], [10, 6 << 20, 2 ** 40])
+        expect(yield* Effect.flip(missing)).toMatchObject({
+          _tag: "ReadOutOfBounds",
+          offset: 1,
+          end: 6 << 20
+        })
+      })
+    )
+  )
+
+  it(
+    "at physical offsets gives many bytes as it gives few",
+    inMemory(
+      Effect.gen(function* () {
+        const bytes = yield* large
+        const reader = yield* SparseFile.open("/x")
+        for (const [at, length] of [
+          [5, 10],
+          [7, 5 << 20],
+          [0, 6 << 20]
+        ]) {
+          const buffer = new Uint8Array(length)
+          yield* reader.readPhysical(at, buffer)
+          expect(Buffer.compare(buffer, bytes.subarray(at, at + length))).toBe(0)
+        }
+        const beyond = reader.readPhysical(8, new Uint8Array(6 << 20))
+        expect(yield* Effect.flip(beyond)).toMatchObject({ _tag: "ReadOutOfBounds", offset: 8, end: 6 << 20 })
+      })
+    )
+  )
+
+  it(
+    "of data that were cut off after it was opened is Corrupt where they end",
+    inMemory(
+      Effect.gen(function* () {
+        yield* large
+        const reader = yield* SparseFile.open("/x")
+        const file = yield* (yield* Io).open("/x", { readonly: false })
+        yield* file.truncate(5 << 20)
+        for (const read of [
+          reader.read(7, new Uint8Array((6 << 20) - 7)),
+          reader.readPhysical(7, new Uint8Array((6 << 20) - 7))
+        ]) {
+          expect(yield* Effect.flip(read)).toMatchObject({ _tag: "Corrupt", path: "/x", offset: 5 << 20 })
+        }
       })
     )
   )

@@ -1,13 +1,16 @@
 /** Sparse files read from afar: what is fetched of them, and what a source can do wrong. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { assert, describe, it } from "vitest"
+import { assert, describe, it, vi } from "vitest"
 import { SourceFailed } from "../../src/bytes/errors.ts"
+import { PageAway } from "../../src/file/offmapPaged.ts"
 import { OffmapRemote } from "../../src/file/offmapRemote.ts"
 import { bindingsIn } from "../../src/file/offmapWalks.ts"
 import { RemoteData } from "../../src/file/remoteData.ts"
+import { readRemoteGrowing } from "../../src/file/remoteFile.ts"
 import { SparseRemote } from "../../src/file/sparseRemote.ts"
 import { type RemoteFile, SparseFile } from "../../src/file/SparseFile.ts"
 import { offmapHeaderBytes } from "../../src/format/offmapImage.ts"
@@ -414,6 +417,93 @@ describe("the map of a sparse file from afar", () => {
         const exit = yield* Effect.exit(reading(reader, { offset: 0, length: 1 }))
         assert.isTrue(Exit.isFailure(exit))
         assert.strictEqual(reader.size, 0)
+      })
+    )
+  )
+})
+
+describe("what is read from afar", () => {
+  it(
+    "goes on over any number of extents that touch, in as few requests as they lie apart",
+    inMemory(
+      Effect.gen(function* () {
+        const bytes = pattern(2000)
+        const writer = yield* SparseFile.create("/touching")
+        yield* writer.appendBytes(bytes)
+        // The second half of the data comes first, and each half is a hundred extents.
+        const physical = (i: number) => (i < 100 ? 1000 + i * 10 : (i - 100) * 10)
+        for (let i = 0; i < 200; i++) yield* writer.mapAdd(5000 + i * 10, physical(i), 10)
+        yield* writer.close
+        const data = afar(yield* contentOf("/touching"), "data")
+        const map = afar(yield* contentOf("/touching.map"), "map")
+        const reader = yield* SparseFile.openRemote(data.file, map.file)
+        assert.deepStrictEqual(
+          yield* reading(reader, { offset: 5003, length: 1990 }),
+          Uint8Array.from([...bytes.subarray(1003), ...bytes.subarray(0, 993)])
+        )
+        assert.isAtMost(data.requests.length, 2)
+        const beyond = yield* failureOf(reader.read(5003, new Uint8Array(1998)))
+        assert.deepInclude(beyond, {
+          _tag: "ReadOutOfBounds",
+          path: "data",
+          offset: 5003,
+          length: 1998,
+          end: 7000
+        })
+        const range = yield* reader.readRange(5003, { minLength: 1, maxLength: 1_000_000 })
+        assert.strictEqual(range.length, 1997)
+      })
+    )
+  )
+
+  it("and is long is asked for piece by piece, and memory with it", async () => {
+    const bytes = pattern(5_000_001)
+    const { file, requests } = afar(bytes, "index")
+    const read = readRemoteGrowing(file, { name: "index", offset: 1, length: 5_000_000 })
+    assert.strictEqual(Buffer.compare(await Effect.runPromise(read), bytes.subarray(1)), 0)
+    const MiB = 1 << 20
+    assert.deepStrictEqual(requests, [
+      { offset: 1, length: MiB },
+      { offset: 1 + MiB, length: MiB },
+      { offset: 1 + 2 * MiB, length: 2 * MiB },
+      { offset: 1 + 4 * MiB, length: 5_000_000 - 4 * MiB }
+    ])
+  })
+
+  it("and is longer than memory is SourceFailed, not a defect", async () => {
+    const { file } = afar(pattern(5_000_000), "index")
+    const construct = (target: typeof Uint8Array, args: ReadonlyArray<unknown>): object => {
+      if (typeof args[0] === "number" && args[0] > 1 << 20)
+        throw new RangeError("Array buffer allocation failed")
+      return Reflect.construct(target, args) as object
+    }
+    vi.stubGlobal("Uint8Array", new Proxy(Uint8Array, { construct }))
+    try {
+      const read = readRemoteGrowing(file, { name: "index", offset: 0, length: 5_000_000 })
+      const error = await Effect.runPromise(Effect.flip(read))
+      assert.deepInclude(error, { _tag: "SourceFailed", source: "index" })
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
+  it(
+    "by a lookup that asks for its page again and again is a defect, not a loop",
+    inMemory(
+      Effect.gen(function* () {
+        const image = imageOf(mapOf(manyBindings(5000)))
+        const { file, requests } = afar(image, "map")
+        const map = yield* OffmapRemote.open(file, { name: "map", fileBytes: image.length })
+        const before = requests.length
+        const lost = map.ask(() => {
+          throw new PageAway({ wanted: 0, last: 0 })
+        })
+        const exit = yield* Effect.exit(lost)
+        assert.include(
+          String(Exit.isFailure(exit) && Cause.squash(exit.cause)),
+          "never ends waits for page 0"
+        )
+        assert.strictEqual(requests.length, before + 1)
       })
     )
   )
