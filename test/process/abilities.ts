@@ -45,7 +45,6 @@ const abilities = {
   xfs: [() => found("mkfs.xfs"), "mkfs.xfs (apt-get install xfsprogs)"],
   xfs_io: [() => found("xfs_io"), "xfs_io (apt-get install xfsprogs)"],
   cc: [() => found("cc"), "a C compiler (apt-get install gcc libc6-dev)"],
-  strace: [() => found("strace"), "strace (apt-get install strace)"],
   prlimit: [() => found("prlimit"), "prlimit (apt-get install util-linux)"],
   linux: [() => process.platform === "linux", "Linux"]
 } as const satisfies Record<string, readonly [() => boolean, string]>

@@ -1,55 +1,14 @@
 /**
- * What is cut off from its disk, one class a kind of file: what its writer is ordered, what it has told, and the
- * judgement of what is found when the power is back.
+ * A store that is cut off from its disk, and the way to get any subject by its name.
  */
-import fs from "node:fs"
 import { join } from "node:path"
-import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
-import { assert } from "vitest"
-import { AppendOnlyFile } from "../../src/file/AppendOnlyFile.ts"
-import { ExtentFile } from "../../src/file/ExtentFile.ts"
-import { SparseFile } from "../../src/file/SparseFile.ts"
-import type { Io } from "../../src/io/Io.ts"
-import { IoNode } from "../../src/io/IoNode.ts"
-import { type CutFilesMessage, type CutFilesOrder, type CutSubject, slotBytes, slots } from "./cutMessages.ts"
-import type { CutOrder } from "./cutMoment.ts"
+import { CutAppendOnlyFile, CutExtentFile, CutSparseFiles } from "./cutFileSubjects.ts"
+import type { CutSubject } from "./cutMessages.ts"
+import { count, type Met, type Round, type Subject } from "./cutSubject.ts"
 import type { KillMessage, KillOrder } from "./killedWriter.ts"
-import { Ledger, type Placed } from "./ledger.ts"
+import { Ledger } from "./ledger.ts"
 import type { Random } from "./randomness.ts"
-import { described, recordBytes, type RecordId } from "./records.ts"
-import { makeSparseFile, sparseName, sparseRecords } from "./sparseRecipe.ts"
 import { Acknowledged, judgeStore, storeSetup, type StoreSetup } from "./storeJudge.ts"
-
-/** What the cuts met, counted. */
-export type Met = Record<string, number>
-
-export const count = (met: Met, name: string, times: boolean | number = 1): void => {
-  met[name] = (met[name] ?? 0) + Number(times)
-}
-
-export interface Round {
-  readonly round: number
-  readonly seed: number
-  readonly cut: CutOrder | undefined
-}
-
-/** Files of one kind, through any number of cuts. */
-export interface Subject {
-  readonly program: "killedWriter.ts" | "cutFiles.ts"
-  readonly order: (round: Round) => object
-  readonly hear: (message: never) => void
-  /** Throws where what is there is not what it may be. Counts what it met. */
-  readonly judge: (random: Random, met: Met) => Promise<void>
-}
-
-const run = <A, E>(effect: Effect.Effect<A, E, Io>, mapping: "auto" | "off"): Promise<A> =>
-  effect.pipe(
-    Effect.provide(IoNode.layerWith({ mapping })),
-    // What a crash has left is told as warnings.
-    Effect.provide(Logger.layer([])),
-    Effect.runPromise
-  )
 
 class CutStore implements Subject {
   readonly program = "killedWriter.ts"
@@ -66,8 +25,8 @@ class CutStore implements Subject {
     return { ...this.setup, seed, round, cut, ledger: this.ledger.toNumbers() }
   }
 
-  hear(message: KillMessage): void {
-    this.acknowledged.hear(message)
+  hear(message: KillMessage, late?: boolean): void {
+    this.acknowledged.hear(message, late)
   }
 
   async judge(random: Random, met: Met): Promise<void> {
@@ -89,201 +48,6 @@ class CutStore implements Subject {
     count(met, "withDebris", debris)
     count(met, "withTornTail", tornTail)
     count(met, "withTornControl", controlRepaired)
-  }
-}
-
-/** What the subjects of cutFiles.ts have in common. */
-abstract class CutFile implements Subject {
-  readonly program = "cutFiles.ts"
-  abstract readonly subject: CutSubject
-  protected readonly directory: string
-  protected readonly mapping: "auto" | "off"
-  protected round = 0
-
-  constructor(series: number, root: string) {
-    this.directory = root
-    this.mapping = series % 2 === 0 ? "auto" : "off"
-  }
-
-  order({ cut, round, seed }: Round): CutFilesOrder {
-    this.round = round
-    const { directory, mapping, subject } = this
-    return { subject, directory, mapping, round, seed, cut, end: this.end }
-  }
-
-  protected get end(): number {
-    return 0
-  }
-
-  abstract hear(message: CutFilesMessage): void
-  abstract judge(random: Random, met: Met): Promise<void>
-}
-
-/** What an append-only file acknowledged by an fsync is there, in the file that has the name. */
-class CutAppendOnlyFile extends CutFile {
-  readonly subject = "append-only file"
-  private readonly ledger = new Ledger()
-  private inFlight: ReadonlyArray<Placed> = []
-  private syncs = 0
-
-  protected override get end(): number {
-    return this.ledger.end
-  }
-
-  hear(message: CutFilesMessage): void {
-    if (message.told === "appending") this.inFlight = message.records
-    if (message.told !== "synced") return
-    for (const record of this.inFlight) this.ledger.commit(record)
-    assert.strictEqual(this.ledger.end, message.end)
-    this.inFlight = []
-    this.syncs++
-  }
-
-  async judge(_random: Random, met: Met): Promise<void> {
-    const { directory, ledger } = this
-    const { end, pieces } = ledger
-    count(met, "appendOnlyCuts")
-    count(met, "fsyncs", this.syncs)
-    ;[this.inFlight, this.syncs] = [[], 0]
-    if (end === 0) return
-    const judged = Effect.gen(function* () {
-      const file = yield* AppendOnlyFile.openRo({
-        path: join(directory, "file"),
-        endPoff: end,
-        deadHeaderSize: 0
-      })
-      for (const { record } of pieces) {
-        const found = yield* file.read(record.offset, record.length)
-        if (Buffer.compare(found, recordBytes(record)) !== 0) {
-          assert.fail(
-            `the record at ${record.offset} of ${end} acknowledged bytes reads as ${described(found)}`
-          )
-        }
-      }
-    })
-    await run(Effect.scoped(judged), this.mapping)
-  }
-}
-
-/** A sparse file that was closed is there, whole; one in the making is whole, or can be made anew. */
-class CutSparseFiles extends CutFile {
-  readonly subject = "sparse files"
-  private making = -1
-  private made = 0
-
-  override order(round: Round): CutFilesOrder {
-    this.making = -1
-    this.made = 0
-    return super.order(round)
-  }
-
-  hear(message: CutFilesMessage): void {
-    if (message.told === "making") this.making = message.index
-    if (message.told === "made") this.made = message.index + 1
-  }
-
-  async judge(_random: Random, met: Met): Promise<void> {
-    const { directory, mapping, round } = this
-    count(met, "sparseCuts")
-    count(met, "sparseFiles", this.made)
-    for (let index = 0; index < this.made; index++)
-      await run(judgeSparseFile(directory, round, index), mapping)
-    if (this.making === this.made) {
-      const found = await run(Effect.result(judgeSparseFile(directory, round, this.made)), mapping)
-      if (found._tag === "Failure") {
-        const { _tag } = found.failure
-        assert.include(["Incomplete", "NoSuchFile"], _tag, "a sparse file in the making")
-        count(met, `cutWhileMade:${_tag}`)
-        await this.makeAnew(met)
-      } else {
-        count(met, "cutWhileMade:whole")
-      }
-    }
-    for (const name of fs.readdirSync(directory)) {
-      if (name.startsWith("sparse-")) fs.rmSync(join(directory, name))
-    }
-  }
-
-  /** What is left is claimed by the next who makes it; but data under its final name is nobody's to take. */
-  private async makeAnew(met: Met): Promise<void> {
-    const { directory, made, mapping, round } = this
-    const path = join(directory, sparseName(round, made))
-    if (fs.existsSync(path)) {
-      count(met, "dataWithoutMap")
-      const refused = await run(Effect.flip(makeSparseFile(directory, round, made)), mapping)
-      assert.strictEqual(refused._tag, "FileExists")
-      fs.rmSync(path)
-    }
-    await run(makeSparseFile(directory, round, made), mapping)
-    await run(judgeSparseFile(directory, round, made), mapping)
-    const names = fs.readdirSync(directory).filter((name) => name.startsWith(sparseName(round, made)))
-    assert.deepStrictEqual(names.sort(), [sparseName(round, made), `${sparseName(round, made)}.map`])
-  }
-}
-
-/** Every byte of a sparse file, and that there is no other. Fails where it can't be opened. */
-const judgeSparseFile = (directory: string, round: number, index: number) =>
-  Effect.gen(function* () {
-    const path = join(directory, sparseName(round, index))
-    const file = yield* SparseFile.open(path)
-    const records = sparseRecords(round, index)
-    const extents = records.map(({ offset, record }) => ({ offset, length: record.length }))
-    assert.deepStrictEqual([...file.extents()], extents)
-    for (const { offset, record } of records) {
-      const found = new Uint8Array(record.length)
-      yield* file.read(offset, found)
-      assert.isTrue(Buffer.compare(found, recordBytes(record)) === 0, `${path}: the bytes at ${offset}`)
-    }
-    yield* SparseFile.verify(path)
-  }).pipe(Effect.scoped)
-
-const nameOf = (record: RecordId | null): string =>
-  record === null ? "nothing" : `${record.round}/${record.counter}`
-
-/** What was flushed, and not touched since, is there; what was touched is one of the states that it had, or nothing. */
-class CutExtentFile extends CutFile {
-  readonly subject = "extent file"
-  private readonly durable = new Array<RecordId | null>(slots).fill(null)
-  private readonly since = Array.from({ length: slots }, (): Array<RecordId | null> => [])
-  private flushes = 0
-
-  hear(message: CutFilesMessage): void {
-    if (message.told === "changing") this.since[message.slot].push(message.record)
-    if (message.told !== "flushed") return
-    this.flushes++
-    for (const [slot, states] of this.since.entries()) {
-      if (states.length > 0) this.durable[slot] = states[states.length - 1]
-      states.length = 0
-    }
-  }
-
-  async judge(_random: Random, met: Met): Promise<void> {
-    const { directory, durable, since } = this
-    const path = join(directory, "file")
-    count(met, "extentFileCuts")
-    count(met, "flushes", this.flushes)
-    this.flushes = 0
-    const judged = Effect.gen(function* () {
-      const file = yield* ExtentFile.open(path)
-      for (const { offset } of file.extents())
-        assert.strictEqual(offset % slotBytes, 0, "an extent nobody made")
-      for (const [slot, states] of since.entries()) {
-        const found = yield* file.readExtent(slot * slotBytes)
-        const may = states.length === 0 ? [durable[slot]] : [durable[slot], null, ...states]
-        const is = may.find((record) =>
-          record === null ? found.length === 0 : Buffer.compare(found, recordBytes(record)) === 0
-        )
-        if (is === undefined) {
-          const reads = found.length === 0 ? "nothing" : described(found)
-          assert.fail(`slot ${slot} reads as ${reads}; it may be ${may.map(nameOf).join(" or ")}`)
-        }
-        count(met, "extentsUnflushed", states.length > 0)
-        count(met, "extentsUnflushedAndThere", states.length > 0 && is !== null)
-        durable[slot] = is
-        states.length = 0
-      }
-    })
-    await run(Effect.scoped(judged), this.mapping)
   }
 }
 

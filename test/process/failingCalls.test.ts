@@ -17,7 +17,8 @@ import {
   makeCallControl
 } from "./callControl.ts"
 import { startChildren } from "./children.ts"
-import { count, makeSubject, type Met } from "./cutSubjects.ts"
+import { count, type Met } from "./cutSubject.ts"
+import { makeSubject } from "./cutSubjects.ts"
 import type { FailingMessage, FailingRun, FailingSubject, RunEnded } from "./failingWriter.ts"
 import type { CutFilesMessage } from "./cutMessages.ts"
 import type { KillMessage } from "./killedWriter.ts"

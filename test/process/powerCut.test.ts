@@ -22,14 +22,17 @@
  * Of every ten cuts six come at a counted system call of the writer, and follow from the seed but for what its threads
  * are about; often some of the last writes are on their way to the device by then. Four come from outside, some
  * milliseconds after a counted message, in the middle of whatever it is: there a replay goes through the same steps and
- * cuts at about the same moment, and may take some attempts.
+ * cuts at about the same moment, and may take some attempts. What is acknowledged from the beginning of such a cut on does
+ * not count: a process outlives the stop of its file system by a moment, and an fsync that meets the stop may succeed for
+ * nothing (plain writes and fsyncs: 3 of 60 on XFS, 7 of 60 on ext4). Power that is gone takes the process with it.
  */
 import { execFile } from "node:child_process"
 import { expect } from "vitest"
 import { itWith } from "./abilities.ts"
 import { type Child, startChildren } from "./children.ts"
 import { cutCommand, type Cut, type FileSystem, Volume } from "./volume.ts"
-import { count, makeSubject, type Met, type Subject } from "./cutSubjects.ts"
+import { count, type Met, type Subject } from "./cutSubject.ts"
+import { makeSubject } from "./cutSubjects.ts"
 import type { CutSubject } from "./cutMessages.ts"
 import { Random, seedOf } from "./randomness.ts"
 import { onlyPart, onlyRounds, replayCommand, runs, seed } from "./runs.ts"
@@ -77,7 +80,7 @@ const cutByMessages = (
   child: Child,
   random: Random,
   command: ReadonlyArray<string>,
-  hear: (message: never) => void
+  hear: (message: never, late: boolean) => void
 ) => {
   const messages = random.percent(20) ? 0 : random.between(1, 80)
   const delay = random.percent(50) ? 0 : random.below(12)
@@ -99,7 +102,7 @@ const cutByMessages = (
     setTimeout(cut, delay)
   }
   child.heard = (message: never) => {
-    hear(message)
+    hear(message, ended !== undefined)
     heard++
     plan()
   }
@@ -129,7 +132,7 @@ const oneRound = async (
   const order = subject.order({ round, seed: random.below(2 ** 31), cut })
   let cutEnded = async (): Promise<void> => {}
   if (counted) child.heard = (message: never) => subject.hear(message)
-  else cutEnded = cutByMessages(child, random, command, (message) => subject.hear(message))
+  else cutEnded = cutByMessages(child, random, command, (message, late) => subject.hear(message, late))
   child.order(order)
   let hung = false
   const alarm = setTimeout(() => {
@@ -186,7 +189,9 @@ const willRun = itWith(name, { needs, timeout: Math.max(600_000, 5000 * rounds) 
   console.log(`powerCut.test.ts, seed ${seed}, ${Date.now() - started} ms: ${JSON.stringify(told)}`)
   if (met["cuts"] < 500) return
   // That the cuts come at moments that matter is part of what is tested.
-  for (const times of Object.values(met)) expect(times).toBeGreaterThan(0)
+  // A torn slot of control is not asked for: a record lies in one page, which these devices write whole.
+  for (const [what, times] of Object.entries({ ...met, withTornControl: 1 }))
+    expect(times, what).toBeGreaterThan(0)
 })
 const writers = {
   "killedWriter.ts": startChildren("killedWriter.ts", willRun ? 2 : 0),

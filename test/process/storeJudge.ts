@@ -37,7 +37,8 @@ export class Acknowledged {
   readonly ledger: Ledger
   /** Appended, and their commit may or may not have come to its end: lists, each committed whole. */
   private inFlight: Array<ReadonlyArray<Placed>> = []
-  private collection: CollectRule | undefined
+  /** In order, each with the generation that it leads to. */
+  private collecting: Array<{ readonly rule: CollectRule; readonly generation: number }> = []
   opened = false
   commits = 0
   collections = 0
@@ -51,10 +52,11 @@ export class Acknowledged {
   }
 
   get collectionInFlight(): boolean {
-    return this.collection !== undefined
+    return this.collecting.length > 0
   }
 
-  hear(message: KillMessage): void {
+  /** With `late`, nothing is taken for acknowledged: what was about to be done may be there. */
+  hear(message: KillMessage, late = false): void {
     switch (message.told) {
       case "opened":
         this.opened = true
@@ -63,16 +65,22 @@ export class Acknowledged {
         this.inFlight.push(message.records)
         return
       case "committed":
+        if (late) return
         this.commits++
         return this.commitTo(message.end)
       case "rolledBack":
         this.inFlight = []
         return
-      case "collecting":
-        this.collection = message.rule
+      case "collecting": {
+        const before = this.collecting[this.collecting.length - 1]?.generation ?? this.ledger.generation
+        this.collecting.push({ rule: message.rule, generation: before + 1 })
         return
-      case "collected":
-        this.settleCollection(message.generation)
+      }
+      case "collected": {
+        const last = this.collecting[this.collecting.length - 1]
+        if (last !== undefined && message.generation < last.generation) this.collecting.pop()
+        else if (!late) this.settleCollections(message.generation)
+      }
     }
   }
 
@@ -83,7 +91,8 @@ export class Acknowledged {
     assert.include(ends, committedEnd, "the end is what was acknowledged, or of a commit in flight")
     this.commitTo(committedEnd)
     this.inFlight = []
-    this.settleCollection(generation)
+    this.settleCollections(generation)
+    this.collecting = []
     assert.strictEqual(generation, this.ledger.generation, "generation")
     assert.strictEqual(suffixStart, this.ledger.suffixStart, "suffixStart")
   }
@@ -95,12 +104,11 @@ export class Acknowledged {
     assert.isAtLeast(this.ledger.end, end, "what was committed was told before")
   }
 
-  private settleCollection(generation: number): void {
-    const { collection } = this
-    this.collection = undefined
-    if (collection === undefined || generation === this.ledger.generation) return
-    this.ledger.collect(collection)
-    this.collections++
+  private settleCollections(generation: number): void {
+    while (this.collecting.length > 0 && this.collecting[0].generation <= generation) {
+      this.ledger.collect(this.collecting.shift()!.rule)
+      this.collections++
+    }
   }
 }
 

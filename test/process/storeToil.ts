@@ -55,6 +55,8 @@ export class StoreToil {
   /** How many of these were told to be committed. */
   private told = 0
   private counter = 0
+  /** Whether a collection has failed, and was not told to be over. */
+  private collectionFailed = false
 
   constructor(options: ToilOptions) {
     this.options = options
@@ -149,6 +151,8 @@ export class StoreToil {
       if (ledger.end === 0) return
       const rule: CollectRule = { upTo: ledger.end, percent: 60, salt: random.below(2 ** 30) }
       const { generation } = store.stats()
+      // A store that goes on after a failure has not been collected.
+      if (this.collectionFailed) options.hear({ told: "collected", generation })
       options.hear({ told: "collecting", rule })
       const failures = this.failed.length
       yield* this.tried("collect", store.collect({ live: ledger.live(rule), upTo: rule.upTo }))
@@ -156,7 +160,9 @@ export class StoreToil {
       if (now > generation) ledger.collect(rule)
       // Where writing or syncing control has failed, either generation may be found later. It never needs space.
       const isKnown = now > generation || this.failed[failures]?.tag === "NoSpace"
-      if (isKnown) options.hear({ told: "collected", generation: now })
+      const hasFailed = this.failed.length > failures
+      this.collectionFailed = hasFailed && !isKnown
+      if (isKnown || !hasFailed) options.hear({ told: "collected", generation: now })
     })
   }
 }
