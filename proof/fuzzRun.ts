@@ -85,8 +85,8 @@ export class Fuzzing {
   }
 
   /** Tries inputs, and keeps those that reach something for the first time: half of them at a time. */
-  sift(inputs: ReadonlyArray<Uint8Array>): void {
-    this.tryAll(inputs)
+  sift(given: ReadonlyArray<Uint8Array>): void {
+    const inputs = this.tryAll(given)
     const isOne = inputs.length === 1
     if (!this.coverage.take(isOne) && this.corpus.length > 0) return
     if (isOne) {
@@ -99,7 +99,9 @@ export class Fuzzing {
     }
   }
 
-  private tryAll(inputs: ReadonlyArray<Uint8Array>): void {
+  /** Gives those that have ended. */
+  private tryAll(given: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> {
+    const inputs = [...given]
     for (let next = 0; next < inputs.length;) {
       const ended = guard(() => {
         for (; next < inputs.length; next++) {
@@ -107,8 +109,10 @@ export class Fuzzing {
           if (story !== undefined) this.fail(inputs[next], story)
         }
       }, limitMillis * 2)
-      if (!ended) this.fail(inputs[next++], "it did not end")
+      if (!ended) for (const endless of inputs.splice(next, 1)) this.fail(endless, "it did not end")
+      if (this.failures.length >= maxFailures) break
     }
+    return inputs
   }
 
   private fail(bytes: Uint8Array, story: string): void {
