@@ -190,7 +190,14 @@ const randomSteps = (seed: number): StoreSteps => {
 }
 
 export const scenarios = async (): Promise<Readonly<Record<string, Scenario>>> => {
-  const chunks = steps((store) => [store.open(small), store.append([60, 60, 60]), store.commit()])
+  // The newest record is in the second slot of control, which a short read does not reach.
+  const chunks = steps((store) => [
+    store.open(small),
+    store.append([60, 60]),
+    store.commit(),
+    store.append([60]),
+    store.commit()
+  ])
   const collected = steps((store) => [chunks(store), store.collect(130), store.append([10]), store.commit()])
   const inChunks = await stored(chunks)
   const withPrefix = await stored(collected)

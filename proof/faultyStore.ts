@@ -2,6 +2,7 @@
  * A store whose calls fail, beside its model: each step is taken, may be refused, and leaves the model at one of
  * the states that the store may be in.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -155,10 +156,24 @@ export class FaultyStore {
               )
             : store[how]
         const exit = yield* this.attempted<void, unknown, never>(commit)
+        if (Exit.isFailure(exit)) yield* this.staysPoisoned(store, Cause.squash(exit.cause))
         // A split may have failed behind its commit.
         if (Exit.isSuccess(exit) || store.committedEnd() === now.end) this.done(now, now)
       })
     )
+  }
+
+  /** "After a failed fsync of what was appended, of the directory or of control the store is Poisoned." */
+  private staysPoisoned(store: StoreService, error: unknown): Effect.Effect<void> {
+    const { path = "", syscall } = error as { readonly path?: string; readonly syscall?: string }
+    // Sums that could not be made durable are made anew.
+    if (syscall !== "fsync" || path.endsWith(".sum")) return Effect.void
+    return Effect.map(Effect.exit(store.commit), (again) => {
+      const tag = Exit.isFailure(again)
+        ? (Cause.squash(again.cause) as Error & { _tag: string })._tag
+        : "nothing"
+      demand(tag === "Poisoned", `after a failed fsync of ${path} a commit fails with ${tag}`)
+    })
   }
 
   readonly rollback = this.withStore((store) =>
