@@ -93,12 +93,12 @@ const makeFiles = (extents: ReadonlyArray<Extent>, source: Uint8Array): SparseFi
 const isCorrupt = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "Corrupt"
 
-/** Every extent, read: what differs from the source in a way that is not allowed, or whether something was refused. */
+/** Every extent, read: what differs from the source in a way that is not allowed; or whether something was refused. */
 const readAll = (
   { extents, source }: SparseFiles,
   reader: SparseFileReaderService,
   mayDiffer: boolean
-): string | undefined => {
+): DamageVerdict => {
   const buffers = extents.map(({ length }) => new Uint8Array(length))
   let refusals = 0
   for (const [i, { length, offset }] of extents.entries()) {
@@ -110,9 +110,9 @@ const readAll = (
       continue
     }
     if (mayDiffer || isSame(buffers[i], source.subarray(offset, offset + length))) continue
-    return `the ${length} bytes at ${offset} are wrong`
+    return { wrong: `the ${length} bytes at ${offset} are wrong` }
   }
-  return undefined
+  return refusals > 0 ? "detected" : "harmless"
 }
 
 /** How a pair of files is looked at. */
@@ -157,8 +157,7 @@ const lookAt = (world: DamageWorld, files: SparseFiles, look: Look, isData: bool
       }
       if (look === "remote") return yield* lookFromAfar(world, files)
       const reader = yield* SparseFile.open(path, { verifyReads: look === "verifyReads" })
-      const wrong = readAll(files, reader, isData && look === "reads")
-      return wrong === undefined ? ("harmless" as const) : { wrong }
+      return readAll(files, reader, isData && look === "reads")
     })
   )
 
@@ -179,7 +178,12 @@ const sparseJudge = (
     for (const look of turn) {
       try {
         const verdict = lookAt(world, files, look, which === "data")
-        if (verdict !== "harmless") return verdict
+        if (typeof verdict === "object") return verdict
+        // All of a map is looked at on the way, and of the data its length. A map of one sector that is an older one
+        // is whole: the sums of the data tell.
+        const isLength = damage.kind === "cut" || damage.kind === "grow"
+        const isSeen = isLength || (which === "map" && damage.kind !== "stale")
+        if (isSeen && verdict === "harmless") return { wrong: `the change was passed over (${look})` }
       } catch (error) {
         if (!isCorrupt(error)) throw error
         // A file that was refused by one who looks less closely is refused by all.
