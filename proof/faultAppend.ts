@@ -2,6 +2,7 @@
  * Faults of an append-only file: creating, overwriting and opening it, appends that flush by themselves and by a procedure
  * of the user's, flushes, fsyncs and closing.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
@@ -76,7 +77,16 @@ const appends = Effect.fnUntraced(function* (
     demand(file.emptyBuffer() === Exit.isSuccess(exit), "a flush is told as what it was not")
     if (Exit.isSuccess(exit)) note(before + content)
   })
-  const fsync = refusals.attempted(file.fsync)
+  // "After a failure it is never tried again, and every later flush and fsync fails with Poisoned."
+  const fsync = Effect.flatMap(refusals.attempted(file.fsync), (exit) =>
+    Exit.isSuccess(exit)
+      ? Effect.void
+      : Effect.map(Effect.exit(file.fsync), (again) => {
+          const failed = Exit.isFailure(again) && again.cause.reasons.some(isPoisoned)
+          demand(failed, "after a failed fsync the next one is not Poisoned")
+        })
+  )
+  )
   const read = Effect.suspend(() => {
     const { length } = content
     return Effect.map(refusals.attempted(file.read(0, length)), (exit) => {
@@ -104,6 +114,9 @@ const appends = Effect.fnUntraced(function* (
   // What was refused to be flushed is in the way of a close, and nothing else is.
   if (Exit.isSuccess(exit)) demand(file.emptyBuffer(), "closed with bytes that were not flushed")
 })
+
+const isPoisoned = (reason: Cause.Reason<{ readonly _tag: string }>): boolean =>
+  Cause.isFailReason(reason) && reason.error._tag === "Poisoned"
 
 const options = { path, autoFlushThreshold: 16, readsBuffer: true }
 
