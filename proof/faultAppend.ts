@@ -86,7 +86,6 @@ const appends = Effect.fnUntraced(function* (
           demand(failed, "after a failed fsync the next one is not Poisoned")
         })
   )
-  )
   const read = Effect.suspend(() => {
     const { length } = content
     return Effect.map(refusals.attempted(file.read(0, length)), (exit) => {
