@@ -256,6 +256,26 @@ describe("arguments of an offmap", () => {
     assert.strictEqual(builder.build().size, 20)
   })
 
+  it("are added many at once, whether or not they end with a whole cell", () => {
+    for (const count of [8, 16, 17, 23, 24]) {
+      const virtuals = Array.from({ length: count }, (_, i) => 10 * i)
+      const physicals = virtuals.map((_, i) => 5 * i)
+      const builder = Offmap.builder()
+      builder.addMany(
+        virtuals,
+        physicals,
+        virtuals.map(() => 5)
+      )
+      builder.add(10 * count, 5 * count, 5)
+      const expected = [...virtuals, 10 * count].map((virtual, i) => ({
+        virtual,
+        physical: 5 * i,
+        length: 5
+      }))
+      assert.deepStrictEqual([...builder.build().entries()], expected)
+    }
+  })
+
   it("that are none are refused among many, and those before them have been added", () => {
     const virtuals = Array.from({ length: 40 }, (_, i) => 10 * i)
     const lengths = virtuals.map(() => 5)

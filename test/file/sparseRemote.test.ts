@@ -456,6 +456,43 @@ describe("what is read from afar", () => {
     )
   )
 
+  it(
+    "in many ranges may be megabytes, and costs no memory where one of them is not there",
+    inMemory(
+      Effect.gen(function* () {
+        const bytes = pattern(3_000_000)
+        const writer = yield* SparseFile.create("/large")
+        yield* writer.appendBytes(bytes)
+        yield* writer.mapAdd(1000, 0, bytes.length)
+        yield* writer.close
+        const data = afar(yield* contentOf("/large"), "data")
+        const map = afar(yield* contentOf("/large.map"), "map")
+        const reader = yield* SparseFile.openRemote(data.file, map.file)
+        const ranges = [
+          [1000, 2_000_000],
+          [2000, 7],
+          [1_001_000, 2_000_000]
+        ] as const
+        const ask = (more: ReadonlyArray<readonly [number, number]>) =>
+          reader.readMany(
+            [...ranges, ...more].map(([offset]) => offset),
+            [...ranges, ...more].map(([, length]) => length)
+          )
+        const found = yield* ask([])
+        for (const [i, [offset, length]] of ranges.entries()) {
+          assert.strictEqual(
+            Buffer.compare(found[i], bytes.subarray(offset - 1000, offset - 1000 + length)),
+            0
+          )
+        }
+        data.requests.length = 0
+        const error = yield* failureOf(ask([[5000, 2 ** 50]]))
+        assert.deepInclude(error, { _tag: "ReadOutOfBounds", offset: 5000, length: 2 ** 50, end: 3_001_000 })
+        assert.deepStrictEqual(data.requests, [])
+      })
+    )
+  )
+
   it("and is long is asked for piece by piece, and memory with it", async () => {
     const bytes = pattern(5_000_001)
     const { file, requests } = afar(bytes, "index")
