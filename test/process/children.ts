@@ -128,7 +128,7 @@ export const startChildren = (program: string, warm: number): Children => {
     for (const child of all) child.kill()
     await Promise.all(all.map((child) => child.ended))
     fs.rmSync(out, { recursive: true, force: true })
-  })
+  }, 60_000)
   const watched = (child: Child): Child => {
     taken.add(child)
     void child.ended.then(() => taken.delete(child))

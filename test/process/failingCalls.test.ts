@@ -23,13 +23,13 @@ import type { FailingMessage, FailingRun, FailingSubject, RunEnded } from "./fai
 import type { CutFilesMessage } from "./cutMessages.ts"
 import type { KillMessage } from "./killedWriter.ts"
 import { Random, seedOf } from "./randomness.ts"
-import { all, onlyPart, onlyRounds, replayCommand, scratchDirectory, seed } from "./runs.ts"
+import { all, memoryDirectory, onlyPart, onlyRounds, replayCommand, scratchDirectory, seed } from "./runs.ts"
 
 /** So many calls of the works, if there are as many; without a number, every one. */
 const most = onlyRounds ?? (all ? undefined : 60)
 /** A run takes some ten milliseconds. */
 const patienceMillis = 30_000
-const directory = scratchDirectory()
+const directory = scratchDirectory(memoryDirectory)
 const library = join(directory, "failingCalls.so")
 const controlPath = join(directory, "calls")
 const children = startChildren("failingWriter.ts", 0)
@@ -91,6 +91,7 @@ const runAll = async (runs: ReadonlyArray<FailingRun>, judge: Judge): Promise<st
         await judge(run, messages, message).catch((cause: unknown) => {
           wrong ??= `${describe(message.run)}, after ${JSON.stringify(message.failed)}: ${(cause as Error).stack}`
         })
+        if (wrong !== undefined) child.kill()
         fs.rmSync(run.directory, { recursive: true, force: true })
       })
     }

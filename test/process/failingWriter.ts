@@ -11,7 +11,7 @@ import { ExtentFile } from "../../src/file/ExtentFile.ts"
 import type { Io } from "../../src/io/Io.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { CallControl, type CallKind, type FailingCall } from "./callControl.ts"
-import { type CutFilesMessage, type CutSubject, slotBytes } from "./cutMessages.ts"
+import { type CutFilesMessage, type CutSubject, slotBytes, slots } from "./cutMessages.ts"
 import type { KillMessage } from "./killedWriter.ts"
 import { Ledger, type Placed } from "./ledger.ts"
 import { failWith, tell, waitForOrder } from "./messages.ts"
@@ -120,6 +120,7 @@ class FileToil {
     return Effect.gen({ self: this }, function* () {
       const file = yield* this.tried("open", ExtentFile.open(join(directory, "file")))
       if (file === undefined) return
+      yield* this.tried("pin", file.pin({ identity: "v1", length: slots * slotBytes }, "source"))
       for (let step = 0; step < 14 && this.failed.length === 0; step++) {
         const slot = this.random.below(5)
         const record = step % 5 === 4 ? null : this.makeRecord(9000)

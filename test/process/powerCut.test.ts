@@ -110,8 +110,8 @@ const cutByMessages = (
   return async (): Promise<void> => ended
 }
 
-/** What a writer that was cut off may die of, before it is killed: its errors, in their own words. */
-const typed = /_tag: '(?:IoFailed|Poisoned|NoSpace)'/
+/** What a writer that was cut off may die of, before it is killed: its errors, in their own words, or what a check met. */
+const typed = /_tag: '(?:IoFailed|Poisoned|NoSpace)'|\bEIO\b/
 
 const oneRound = async (
   volume: Volume,

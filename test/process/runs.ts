@@ -51,9 +51,12 @@ export const replayCommand = (
   return `${told.join(" ")} npx vitest run --config vitest.process.config.ts test/process/${file}`
 }
 
+/** Memory that looks like a disk, where there is such a thing: for tests in which no disk matters. */
+export const memoryDirectory = fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir()
+
 /** A directory for the stores of one file, removed after its tests. */
-export const scratchDirectory = (): string => {
-  const directory = fs.mkdtempSync(join(os.tmpdir(), "lacuna-process-"))
+export const scratchDirectory = (home = os.tmpdir()): string => {
+  const directory = fs.mkdtempSync(join(home, "lacuna-process-"))
   afterAll(() => {
     if (!keepsFailures) fs.rmSync(directory, { recursive: true, force: true })
   })

@@ -158,8 +158,10 @@ export class StoreToil {
       yield* this.tried("collect", store.collect({ live: ledger.live(rule), upTo: rule.upTo }))
       const now = store.stats().generation
       if (now > generation) ledger.collect(rule)
-      // Where writing or syncing control has failed, either generation may be found later. It never needs space.
-      const isKnown = now > generation || this.failed[failures]?.tag === "NoSpace"
+      // Where writing or syncing control has failed, either generation may be found later. No disk is too full for it.
+      const why = this.failed[failures]
+      const isControl = why?.path?.endsWith("store.control") === true
+      const isKnown = now > generation || (why?.tag === "NoSpace" && !isControl)
       const hasFailed = this.failed.length > failures
       this.collectionFailed = hasFailed && !isKnown
       if (isKnown || !hasFailed) options.hear({ told: "collected", generation: now })

@@ -10,8 +10,8 @@
  */
 import { execFileSync } from "node:child_process"
 import fs from "node:fs"
-import os from "node:os"
 import { basename, join } from "node:path"
+import { memoryDirectory } from "./runs.ts"
 
 export type FileSystem =
   "ext4" | "ext4 data=writeback" | "ext4 noauto_da_alloc" | "ext4 without journal" | "XFS" | "tmpfs"
@@ -60,7 +60,7 @@ export const cutCommand = (cut: Cut, at: string): ReadonlyArray<string> => {
   return ["xfs_io", "-x", "-c", cut === "log lost" ? "shutdown" : "shutdown -f", at]
 }
 
-const home = process.env["LACUNA_IMAGES"] ?? (fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir())
+const home = process.env["LACUNA_IMAGES"] ?? memoryDirectory
 const prefix = "lacuna-volume-"
 const live = new Set<Volume>()
 
