@@ -96,6 +96,25 @@ onEachIo((test) => {
       expectBytes(yield* writer.read(50, 10), content.subarray(50, 60))
     }))
 
+  test("with a point behind an extent is Corrupt when that is collected with the next: no collection keeps one", (directory) =>
+    Effect.gen(function* () {
+      const io = yield* Io
+      yield* Effect.scoped(collected(io, directory))
+      const map = `${directory}/store.1.prefix.map`
+      const bindings = live.map(({ offset, length }, i) => ({
+        virtual: offset,
+        physical: i * length,
+        length
+      }))
+      const point = { virtual: 60, physical: 20, length: 0 }
+      yield* rewriteMap(io, map, [...bindings.slice(0, 2), point, ...bindings.slice(2)])
+      const writer = yield* openOn(io, directory)
+      const error = yield* Effect.flip(writer.collect({ live, upTo: 500 }))
+      expect(error).toMatchObject({ _tag: "Corrupt", path: map })
+      expect(error.message).toContain("the binding of 0 bytes at 60")
+      expectBytes(yield* writer.read(100, 10), content.subarray(100, 110))
+    }))
+
   test("with a map that binds what lies in the suffix is damage that the check tells", (directory) =>
     Effect.gen(function* () {
       const io = yield* Io
