@@ -34,8 +34,11 @@ class Story {
   private readonly note: (note: Noted) => void
   private readonly model = new ExtentFileModel(objectBytes)
   private kept: Extents = {}
+  /** Of a hundred extents, so many are of several sectors. */
+  private readonly large: number
 
   constructor(random: Random, note: (note: Noted) => void) {
+    this.large = random.oneOf([0, 5, 30])
     this.random = random
     this.note = note
   }
@@ -50,7 +53,7 @@ class Story {
       else if (choice < 85) {
         yield* file.flush
         this.flushed()
-      } else if (choice < 90) {
+      } else if (choice < 93) {
         this.model.clear()
         this.kept = {}
         this.tell(false)
@@ -71,7 +74,7 @@ class Story {
     const starts = model.extents().map(({ offset }) => offset)
     const offset =
       starts.length > 0 && random.percent(30) ? random.oneOf(starts) : random.below(objectBytes - 1)
-    const length = Math.min(objectBytes - offset, random.between(1, random.percent(30) ? 1500 : 40))
+    const length = Math.min(objectBytes - offset, random.between(1, random.percent(this.large) ? 1500 : 40))
     const bytes = random.bytes(length)
     this.touch({ offset, length: Math.max(length, model.readExtent(offset).length) })
     model.createExtent(offset, bytes)

@@ -28,6 +28,7 @@ export const crashPart = <Found, Note>(
       "distinct states": 0,
       "states judged": 0,
       "inside recovery": 0,
+      "processes killed": 0,
       "gone on with": 0,
       stories: 0,
       moments: 0,
@@ -47,6 +48,7 @@ export const crashPart = <Found, Note>(
       counts["distinct states"] += report.distinctStates
       counts["states judged"] += report.states
       counts["inside recovery"] += report.insideRecovery
+      counts["processes killed"] += report.killed
       counts["gone on with"] += report.goneOn
       counts["moments"] += report.moments
       counts["moments in samples"] += report.sampledMoments

@@ -66,6 +66,11 @@ export const openForWriting = (
       verifyReads
     }).pipe(Effect.catchTag("NoSuchFile", (missing) => Effect.fail(fileGone(missing))))
     yield* control.repair
+    if (record.sequence === emptyRecord.sequence) {
+      // fsync of the directory: the name of control, before anybody is told that there is a store. Whoever
+      // made it may have died before; from the first commit on, that has made it durable.
+      yield* io.syncDirectory(paths.directory)
+    }
     const removed = yield* removeDebris(io, paths, record)
     const { tornTailBytes } = files
     if (tornTailBytes > 0) {

@@ -148,12 +148,15 @@ export class CrashDisk<Note = never> {
   readonly root: MemoryDirectory
   /** Everything that was done since the disk was started. */
   readonly log: Array<CrashEvent<Note>> = []
+  /** What it was started with. */
+  readonly image: CrashImage
   /** The entries that were durable then. */
   readonly entries = new Map<MemoryDirectory, ReadonlyMap<string, MemoryNode>>()
 
   constructor(image: CrashImage = emptyImage) {
     const tree = new LoggedTree(this.log as Log)
     this.root = tree.root
+    this.image = image
     this.fill(tree.root, image, new Map())
     this.io = makeIo(memorySystem(tree))
   }
@@ -161,6 +164,15 @@ export class CrashDisk<Note = never> {
   /** Puts a note between what was done and what will be done. */
   note(note: Note): void {
     this.log.push({ kind: "note", note })
+  }
+
+  /** A file or directory that has no name yet, called like another one. */
+  newNode(like: MemoryNode): MemoryNode {
+    if (like.kind === "directory") return new MemoryDirectory()
+    const bytes = new LoggedContent(this.log as Log, new CrashContent())
+    bytes.name = (like.bytes as LoggedContent).name
+    bytes.file = new MemoryFile(bytes)
+    return bytes.file
   }
 
   /** The log in words, a line for each event. */

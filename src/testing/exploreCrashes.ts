@@ -32,6 +32,7 @@ import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { Io } from "../io/Io.ts"
 import { CrashDisk, type CrashImage } from "./crashDisk.ts"
+import { killedAt } from "./crashKill.ts"
 import { CrashMedium, imageDigest } from "./crashMedium.ts"
 import { subsetName, subsetOf, subsets } from "./crashSubsets.ts"
 import { DigestSet } from "./digestSet.ts"
@@ -58,8 +59,15 @@ export interface CrashOptions {
   readonly exhaustivePieces?: number
   /** Of more pieces, so many subsets are tried at each moment. Default 64. */
   readonly samples?: number
+  /** The same of power cuts within a recovery, or behind one of a process that was killed. Default 8 and 32. */
+  readonly within?: { readonly exhaustivePieces: number; readonly samples: number }
   /** The share of states in whose recovery power is cut again. Default 1/50. */
   readonly inside?: number
+  /**
+   * The share of moments at which the process is killed, too, while the machine goes on: the next one
+   * recovers what is shown, and power is cut during that and behind it. Default 1/4.
+   */
+  readonly kills?: number
   /** The share of states with which `goOn` goes on. Default 1/20. */
   readonly goingOn?: number
   /** Nothing but the case that a failure named. */
@@ -71,7 +79,10 @@ export interface CrashOptions {
 }
 
 export interface CrashFailure {
-  /** The moments and the surviving pieces: `17:0a3`, and behind a `/` those of the recovery. */
+  /**
+   * The moment and the surviving pieces: `17:0a3`, and behind a `/` those of the recovery; `17!` where the
+   * process was killed, and behind it the moment, counted from the beginning, of the power cut.
+   */
   readonly at: string
   readonly story: string
 }
@@ -87,6 +98,8 @@ export interface CrashReport {
   readonly distinctStates: number
   /** Those of `states` that a power cut during a recovery left. */
   readonly insideRecovery: number
+  /** Times that the process was killed, and the machine went on. */
+  readonly killed: number
   /** Times that a recovered disk was gone on with. */
   readonly goneOn: number
   readonly failures: ReadonlyArray<CrashFailure>
@@ -95,8 +108,8 @@ export interface CrashReport {
 /** Power is cut during a recovery, and during that from it, and no deeper. */
 const maxDepth = 2
 
-interface Recovered<Found> {
-  readonly disk: CrashDisk<never>
+interface Recovered<Found, Note> {
+  readonly disk: CrashDisk<Note>
   readonly exit: Exit.Exit<Found, unknown>
 }
 
@@ -133,6 +146,7 @@ class CrashExploration<Found, Note> {
   private distinctStates = 0
   private insideRecovery = 0
   private goneOn = 0
+  private killed = 0
 
   constructor(story: CrashStory<Found, Note>, options: CrashOptions) {
     this.story = story
@@ -140,7 +154,9 @@ class CrashExploration<Found, Note> {
       seed: 1,
       exhaustivePieces: 12,
       samples: 64,
+      within: { exhaustivePieces: 8, samples: 32 },
       inside: 1 / 50,
+      kills: 1 / 4,
       goingOn: 1 / 20,
       maxFailures: 3,
       visited: new DigestSet(),
@@ -150,8 +166,8 @@ class CrashExploration<Found, Note> {
   }
 
   get report(): CrashReport {
-    const { distinctStates, failures, goneOn, insideRecovery, moments, sampledMoments, states } = this
-    return { moments, sampledMoments, states, distinctStates, insideRecovery, goneOn, failures }
+    const { distinctStates, failures, goneOn, insideRecovery, killed, moments, sampledMoments, states } = this
+    return { moments, sampledMoments, states, distinctStates, insideRecovery, killed, goneOn, failures }
   }
 
   /** Runs the workload: a failure of it is nobody's power cut. */
@@ -162,31 +178,51 @@ class CrashExploration<Found, Note> {
       .pipe(Effect.scoped, Effect.provideService(Io, disk.io), Effect.as(disk))
   })
 
-  /** Cuts power at every moment of what a disk has written down. */
-  explore<N>(disk: CrashDisk<N>, origin: Origin<Note>, noted: (note: N) => Note): Effect.Effect<void> {
+  /** Cuts power at every moment of what a disk has written down, from the moment `from` on. */
+  explore(disk: CrashDisk<Note>, origin: Origin<Note>, from = 0): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { exhaustivePieces, samples } = this.settings
+      const { kills } = this.settings
+      const { exhaustivePieces, samples } = origin.depth === 0 ? this.settings : this.settings.within
       const medium = new CrashMedium(disk)
       const notes = [...origin.notes]
-      const within = origin.at === "" ? "" : `${origin.at}/`
       for (let moment = 0; moment <= disk.log.length; moment++) {
         const event = moment === 0 ? undefined : disk.log[moment - 1]
         let fresh: number | undefined
-        if (event?.kind === "note") notes.push(noted(event.note))
+        if (event?.kind === "note") notes.push(event.note)
         else if (event !== undefined) fresh = medium.advance(event)
+        if (moment < from) continue
+        if (origin.depth === 0 && event?.kind !== "note" && this.random.fraction() < kills) {
+          yield* this.kill(disk, moment, [...notes])
+        }
         // What is left behind a sync could be left before it, and no more was promised.
-        if (fresh === 0) continue
+        if (fresh === 0 && moment > from) continue
         // The last of several notes promises what they all do.
         if (event?.kind === "note" && disk.log[moment]?.kind === "note") continue
         this.moments++
         const pieces = medium.pending.length
         if (pieces > exhaustivePieces) this.sampledMoments++
-        const chosen = subsets({ pieces, fresh, exhaustivePieces, samples, random: this.random })
+        const all = moment === from ? undefined : fresh
+        const chosen = subsets({ pieces, fresh: all, exhaustivePieces, samples, random: this.random })
         for (const kept of chosen) {
-          const at = `${within}${moment}:${subsetName(kept)}`
+          const at = `${origin.at}${moment}:${subsetName(kept)}`
           yield* this.visit(medium.image(kept), { at, depth: origin.depth, notes })
         }
       }
+    })
+  }
+
+  /** The process is killed at a moment, and the next one recovers what the machine shows. */
+  private kill(disk: CrashDisk<Note>, moment: number, notes: ReadonlyArray<Note>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const at = `${moment}!`
+      const next = killedAt(disk, moment)
+      const exit = yield* this.recovery(next)
+      this.killed++
+      this.judge(exit, { at, depth: 1, notes })
+      if (!Exit.isSuccess(exit)) return
+      if (this.story.shown !== undefined) next.note(this.story.shown(exit.value))
+      // All notes are in the log of the disk itself.
+      yield* this.explore(next, { at, depth: 1, notes: [] }, moment)
     })
   }
 
@@ -214,12 +250,13 @@ class CrashExploration<Found, Note> {
     })
   }
 
-  private recovered(image: CrashImage): Effect.Effect<Recovered<Found>> {
-    const disk = new CrashDisk<never>(image)
-    return Effect.map(
-      Effect.exit(this.story.recover.pipe(Effect.scoped, Effect.provideService(Io, disk.io))),
-      (exit) => ({ disk, exit })
-    )
+  private recovered(image: CrashImage): Effect.Effect<Recovered<Found, Note>> {
+    const disk = new CrashDisk<Note>(image)
+    return Effect.map(this.recovery(disk), (exit) => ({ disk, exit }))
+  }
+
+  private recovery({ io }: CrashDisk<Note>): Effect.Effect<Exit.Exit<Found, unknown>> {
+    return Effect.exit(this.story.recover.pipe(Effect.scoped, Effect.provideService(Io, io)))
   }
 
   private judge(exit: Exit.Exit<Found, unknown>, { at, notes }: Origin<Note>): void {
@@ -232,16 +269,15 @@ class CrashExploration<Found, Note> {
   }
 
   /** Cuts power during the recovery that was made on `disk`, and behind it. */
-  private goInside(disk: CrashDisk<never>, found: Found, origin: Origin<Note>): Effect.Effect<void> {
+  private goInside(disk: CrashDisk<Note>, found: Found, origin: Origin<Note>): Effect.Effect<void> {
     const { at, depth, notes } = origin
     const { shown } = this.story
-    const inner: CrashDisk<Note> = disk as CrashDisk<never> as CrashDisk<Note>
-    if (shown !== undefined) inner.note(shown(found))
-    else if (inner.log.length === 0) return Effect.void
-    return this.explore(inner, { at, depth: depth + 1, notes }, (note) => note)
+    if (shown !== undefined) disk.note(shown(found))
+    else if (disk.log.length === 0) return Effect.void
+    return this.explore(disk, { at: `${at}/`, depth: depth + 1, notes })
   }
 
-  private goOn(disk: CrashDisk<never>, found: Found, { at, notes }: Origin<Note>): Effect.Effect<void> {
+  private goOn(disk: CrashDisk<Note>, found: Found, { at, notes }: Origin<Note>): Effect.Effect<void> {
     this.goneOn++
     const going = this.story.goOn?.(found) ?? Effect.void
     return Effect.map(Effect.exit(going.pipe(Effect.scoped, Effect.provideService(Io, disk.io))), (exit) => {
@@ -259,35 +295,38 @@ class CrashExploration<Found, Note> {
   /** The one case with this name. */
   replay(disk: CrashDisk<Note>, name: string): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const [first, ...rest] = name.split("/")
-      let current: CrashDisk<Note> = disk
+      const { shown } = this.story
+      let current = disk
       let origin: Origin<Note> = { at: "", depth: 0, notes: [] }
-      let part: string | undefined = first
-      while (part !== undefined) {
-        const [moment, kept] = part.split(":")
-        const medium = new CrashMedium(current)
-        const notes = [...origin.notes]
-        for (const event of current.log.slice(0, Number(moment))) {
-          if (event.kind === "note") notes.push(event.note)
-          else medium.advance(event)
+      for (const step of name.matchAll(/(\d+)(?:(!)|:([0-9a-f]+)\/?)/g)) {
+        const [part, digits, kills, kept] = step
+        const moment = Number(digits)
+        const at = `${origin.at}${part}`
+        let exit: Exit.Exit<Found, unknown>
+        if (kills !== undefined) {
+          this.replayed.push(...current.story().slice(0, moment), "the process is killed")
+          current = killedAt(current, moment)
+          exit = yield* this.recovery(current)
+          const told = current.log.flatMap((event) => (event.kind === "note" ? [event.note] : []))
+          this.judge(exit, { at, depth: 1, notes: told })
+          origin = { at, depth: 1, notes: [] }
+        } else {
+          const medium = new CrashMedium(current)
+          const notes = [...origin.notes]
+          for (const event of current.log.slice(0, moment)) {
+            if (event.kind === "note") notes.push(event.note)
+            else medium.advance(event)
+          }
+          const surviving = subsetOf(kept, medium.pending.length)
+          this.replayed.push(...current.story().slice(0, moment), `power cut: ${medium.describe(surviving)}`)
+          ;({ disk: current, exit } = yield* this.recovered(medium.image(surviving)))
+          origin = { at, depth: origin.depth + 1, notes }
         }
-        const surviving = subsetOf(kept, medium.pending.length)
-        this.replayed.push(
-          ...current.story().slice(0, Number(moment)),
-          `power cut: ${medium.describe(surviving)}`
-        )
-        const image = medium.image(surviving)
-        origin = { at: origin.at === "" ? part : `${origin.at}/${part}`, depth: origin.depth + 1, notes }
-        const { disk: next, exit } = yield* this.recovered(image)
-        part = rest.shift()
-        if (part === undefined) {
-          this.states++
-          this.judge(exit, origin)
-          if (Exit.isSuccess(exit)) yield* this.goOn(next, exit.value, origin)
-          return
-        }
-        current = next as CrashDisk<never> as CrashDisk<Note>
-        if (Exit.isSuccess(exit) && this.story.shown !== undefined) current.note(this.story.shown(exit.value))
+        this.states++
+        if (at === name && kills === undefined) this.judge(exit, origin)
+        if (!Exit.isSuccess(exit)) return
+        if (at === name) return yield* this.goOn(current, exit.value, origin)
+        if (shown !== undefined) current.note(shown(exit.value))
       }
     })
   }
@@ -306,7 +345,7 @@ export const exploreCrashes = <Found, Note>(
     const disk = yield* exploration.recorded
     const exploring =
       options.at === undefined
-        ? exploration.explore(disk, { at: "", depth: 0, notes: [] }, (note) => note)
+        ? exploration.explore(disk, { at: "", depth: 0, notes: [] })
         : exploration.replay(disk, options.at)
     yield* Effect.catchDefect(exploring, (defect) =>
       defect instanceof Enough ? Effect.void : Effect.die(defect)
