@@ -96,6 +96,7 @@ const kept: ReadonlyArray<StoreLaw> = [
     for (const [i, offset] of offsets.entries()) yield* store.createExtent(offset, pattern(1000, i + 1))
     for (const [i, offset] of offsets.entries()) {
       yield* checkExtent(store, offset, pattern(1000, i + 1), "far away")
+      if (offset > 2 ** 32) yield* checkExtent(store, offset % 2 ** 32, empty, "at the same 32 bits")
     }
   }),
   storeLaw("takes an empty extent for none", function* (open) {

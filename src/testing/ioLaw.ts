@@ -5,27 +5,31 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Io, type IoFile, type IoService } from "../io/Io.ts"
-import type { Law } from "./law.ts"
+import { type Law, LawBroken } from "./law.ts"
 
 /** What a stranger tells about an Io, for the laws that not every platform can be put to. */
 export interface IoSuiteOptions {
-  /** A directory that exists. Each law makes one in it and leaves it there. */
-  readonly directory: string
+  /**
+   * A directory that exists. Each law makes one in it and leaves it there. Default: `/lacuna-laws`, which
+   * is made where it is missing: right for what is in memory, and not for a real disk.
+   */
+  readonly directory?: string | undefined
   /**
    * What `map` promises: views that turn into zeros at the end of their scope, views that keep their
-   * bytes for a while after it, or `Unsupported` always.
+   * bytes for a while after it, or `Unsupported` always. Default: any of these will do, as long as it is
+   * always the same one.
    */
-  readonly mapping: "zeroed" | "kept" | "unsupported"
+  readonly mapping?: "zeroed" | "kept" | "unsupported" | undefined
   /** False where `punchHole` is `Unsupported`. Default: true. */
-  readonly holes?: boolean
+  readonly holes?: boolean | undefined
   /** False where `lock` does nothing or is `Unsupported`; the laws about it are left out. Default: true. */
-  readonly locks?: boolean
+  readonly locks?: boolean | undefined
   /** Makes the next sync of the file at `path` fail. Without it, the laws about failing syncs are left out. */
-  readonly failNextSync?: (path: string) => void
+  readonly failNextSync?: ((path: string) => void) | undefined
   /** Makes a symbolic link. Without it, the laws about links are left out. */
-  readonly makeLink?: (target: string, path: string) => void
+  readonly makeLink?: ((target: string, path: string) => void) | undefined
   /** Makes a FIFO, or whatever else is neither file nor directory. Without it, those laws are left out. */
-  readonly makeOther?: (path: string) => void
+  readonly makeOther?: ((path: string) => void) | undefined
 }
 
 /** What a law is given to break. */
@@ -46,6 +50,21 @@ export const ioLaw = (
   body: (context: IoLawContext) => Generator<Effect.Effect<unknown, unknown, Scope.Scope>, void>
 ): IoLaw => ({ name, body: (context) => Effect.gen(() => body(context)) })
 
+const defaultDirectory = "/lacuna-laws"
+
+/** The directory that was given, or the default one. */
+const parentOf = Effect.fnUntraced(function* (io: IoService, directory: string | undefined) {
+  if (directory !== undefined) return directory
+  if ((yield* io.classify(defaultDirectory)) === "none") {
+    yield* Effect.mapError(
+      io.makeDirectory(defaultDirectory),
+      (error) =>
+        new LawBroken(`${defaultDirectory} can't be made: ${error.message}. Give the suite a \`directory\`.`)
+    )
+  }
+  return defaultDirectory
+})
+
 const emptyDirectory = Effect.fnUntraced(function* (io: IoService, parent: string) {
   const base = parent.endsWith("/") ? parent : `${parent}/`
   for (let number = 0; ; number++) {
@@ -57,11 +76,12 @@ const emptyDirectory = Effect.fnUntraced(function* (io: IoService, parent: strin
 })
 
 /** Gives a law its service and its directory. */
-export const withIo = (law: IoLaw, layer: Layer.Layer<Io, unknown>, parent: string): Law => ({
+export const withIo = (law: IoLaw, layer: Layer.Layer<Io, unknown>, directory: string | undefined): Law => ({
   name: law.name,
   run: () =>
     Effect.gen(function* () {
       const io = yield* Io
+      const parent = yield* parentOf(io, directory)
       yield* law.body({ io, directory: yield* emptyDirectory(io, parent) })
     }).pipe(Effect.scoped, Effect.provide(layer), Effect.runPromise)
 })

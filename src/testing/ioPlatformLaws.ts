@@ -76,6 +76,24 @@ const zeroedLaws: ReadonlyArray<IoLaw> = [
   })
 ]
 
+/** A law for those that map, or for those that don't. */
+function whereMapped({ body, name }: IoLaw, maps: boolean): IoLaw {
+  return {
+    name: `${name}, where files can${maps ? "" : "'t"} be mapped`,
+    body: (context) =>
+      Effect.gen(function* () {
+        const probe = yield* fileOf(context.io, `${context.directory}/probe`, pattern(1))
+        const tag = yield* Effect.match(Effect.scoped(probe.map(0, 1)), {
+          onSuccess: () => undefined,
+          onFailure: ({ _tag }) => _tag
+        })
+        yield* probe.close
+        yield* context.io.remove(`${context.directory}/probe`)
+        if ((tag !== "Unsupported") === maps) yield* body(context)
+      })
+  }
+}
+
 const noMappingLaws: ReadonlyArray<IoLaw> = [
   ioLaw("map is Unsupported, whatever its length", function* ({ directory, io }) {
     const file = yield* fileOf(io, `${directory}/file`, pattern(10_000))
@@ -84,6 +102,15 @@ const noMappingLaws: ReadonlyArray<IoLaw> = [
     }
     checkBytes(yield* contentOf(file), pattern(10_000), "the file reads")
   })
+]
+
+/**
+ * Where nothing is told of `map`, what it does with a file of one byte decides which laws are held against it: one
+ * that maps some files and not others breaks the ones or the others.
+ */
+const eitherMappingLaws: ReadonlyArray<IoLaw> = [
+  ...mappingLaws.map((law) => whereMapped(law, true)),
+  ...noMappingLaws.map((law) => whereMapped(law, false))
 ]
 
 const holeLaws: ReadonlyArray<IoLaw> = [
@@ -229,9 +256,14 @@ const failingSyncLaws = (failNextSync: (path: string) => void): ReadonlyArray<Io
 
 export const ioPlatformLaws = (options: IoSuiteOptions): ReadonlyArray<IoLaw> => {
   const { failNextSync, holes = true, locks = true, makeLink, makeOther, mapping } = options
+  const laws = {
+    any: eitherMappingLaws,
+    kept: mappingLaws,
+    zeroed: [...mappingLaws, ...zeroedLaws],
+    unsupported: noMappingLaws
+  }
   return [
-    ...(mapping === "unsupported" ? noMappingLaws : mappingLaws),
-    ...(mapping === "zeroed" ? zeroedLaws : []),
+    ...laws[mapping ?? "any"],
     ...(holes ? holeLaws : noHoleLaws),
     ...(locks ? lockLaws : []),
     ...(locks && makeLink !== undefined ? linkLockLaws(makeLink) : []),

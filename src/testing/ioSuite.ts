@@ -2,8 +2,13 @@
  * The conformance suite of `Io`, for whoever writes an Io of their own.
  *
  * ```ts
- * const laws = ioSuite(MyIo.layer, { directory: "/scratch", mapping: "unsupported" })
- * for (const law of laws) it(law.name, law.run)
+ * for (const law of ioSuite(MyIo.layer)) it(law.name, law.run)
+ * ```
+ *
+ * An Io that keeps its files on a real disk is given a directory, one that maps files what its views become:
+ *
+ * ```ts
+ * const laws = ioSuite(MyIo.layer, { directory: "/tmp/scratch", mapping: "kept" })
  * ```
  *
  * Each law builds the layer anew, works in a new directory of its own and leaves it behind. The
@@ -22,7 +27,7 @@ import type { Law } from "./law.ts"
 export type { IoSuiteOptions } from "./ioLaw.ts"
 
 /** What every Io obeys. A law is rejected with `LawBroken`, or with the error that was not foreseen. */
-export const ioSuite = (layer: Layer.Layer<Io, unknown>, options: IoSuiteOptions): ReadonlyArray<Law> =>
+export const ioSuite = (layer: Layer.Layer<Io, unknown>, options: IoSuiteOptions = {}): ReadonlyArray<Law> =>
   [...ioFileLaws, ...ioRefusalLaws, ...ioPathLaws(options), ...ioPlatformLaws(options)].map((law) =>
     withIo(law, layer, options.directory)
   )

@@ -2,7 +2,7 @@
  * Laws: tests for any runner. Each is a sentence, and a promise that is rejected where it is broken.
  *
  * ```ts
- * for (const law of ioSuite(MyIo.layer, { directory, mapping })) it(law.name, law.run)
+ * for (const law of ioSuite(MyIo.layer)) it(law.name, law.run)
  * ```
  *
  * The assertions are as few as the suites need, and of no test framework.
