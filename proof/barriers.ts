@@ -115,14 +115,25 @@ const orderings: ReadonlyArray<Ordering> = [
   {
     file: "src/store/storeRecovery.ts",
     why: "what was read from control is durable in both slots before anything is built on it",
-    stands: "yield* control.repair",
-    broken: "yield* Effect.sync(() => Object.assign(control, { repaired: true }))"
+    stands: "yield* control.repair\n    if",
+    broken: "yield* Effect.sync(() => Object.assign(control, { repaired: true }))\n    if"
+  },
+  {
+    file: "src/store/storeRecovery.ts",
+    why: "nothing is removed before both slots of control name the same files",
+    stands:
+      'verifyReads\n    }).pipe(Effect.catchTag("NoSuchFile", (missing) => Effect.fail(fileGone(missing))))\n',
+    broken:
+      'verifyReads\n    }).pipe(Effect.catchTag("NoSuchFile", (missing) => Effect.fail(fileGone(missing))))\n' +
+      "    yield* removeDebris(io, paths, record)\n"
   },
   {
     file: "src/store/collection.ts",
-    why: "the new prefix has its names, durably, before control names it",
-    stands: 'yield* this.timed("promote", writer.close)',
-    broken: "yield* Effect.forkDetach(Effect.andThen(Effect.yieldNow, writer.close))"
+    why: "the former prefix is removed behind the record that gives it up",
+    stands: "return Effect.map(committing.poisoning(control.writeBoth(next)), () => {",
+    broken:
+      "const former = this.removeFiles(sparseNames(state.paths.prefix(state.record.generation)))\n" +
+      "      return Effect.map(Effect.andThen(former, committing.poisoning(control.writeBoth(next))), () => {"
   },
   {
     file: "src/file/sparsePromotion.ts",

@@ -82,10 +82,17 @@ const goOn = Effect.fnUntraced(function* (found: string) {
   yield* file.close
 })
 
+/** The next life goes on behind what it sees. */
+const resume = Effect.fnUntraced(function* (found: string, note: (note: Promised) => void) {
+  yield* goOn(found)
+  note({ begins: `${found === nothing ? "" : found}010203` })
+})
+
 const story = (seed: number): CrashStory<string, Promised> => ({
   workload: (note) => Effect.suspend(() => workload(new Random(seed), note)),
   recover,
   law,
+  resume,
   goOn
 })
 

@@ -5,7 +5,7 @@ import type { CrashStory } from "../src/testing/exploreCrashes.ts"
 import { Random } from "../src/testing/random.ts"
 import { crashPart } from "./crashPart.ts"
 import { checkPromises, type Promised } from "./promises.ts"
-import { foundIn } from "./storeContent.ts"
+import { foundIn } from "./storeStates.ts"
 
 const directory = "/store"
 const target = "/backup"

@@ -3,11 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Extent } from "../src/bytes/extent.ts"
+import { Io } from "../src/io/Io.ts"
 import { ExtentFile, type ExtentFileService } from "../src/file/ExtentFile.ts"
 import type { CrashStory } from "../src/testing/exploreCrashes.ts"
 import { LawBroken } from "../src/testing/law.ts"
 import { ExtentFileModel } from "../src/testing/models/extentFile.ts"
-import { Random } from "../src/testing/random.ts"
+import { Random, seedOf } from "../src/testing/random.ts"
 import { crashPart } from "./crashPart.ts"
 import { hex } from "./hex.ts"
 
@@ -43,10 +44,21 @@ class Story {
     this.note = note
   }
 
-  readonly run = Effect.gen({ self: this }, function* () {
+  readonly run = Effect.suspend(() => this.live(this.random.between(3, 12)))
+
+  /** The next life, which begins with what was found. */
+  resume(found: Extents): Effect.Effect<void, unknown, Io> {
+    for (const [offset, bytes] of Object.entries(found)) {
+      this.model.createExtent(Number(offset), Uint8Array.from(Buffer.from(bytes, "hex")))
+    }
+    this.kept = found
+    return this.live(this.random.between(1, 4))
+  }
+
+  private readonly live = Effect.fnUntraced({ self: this }, function* (steps: number) {
     let scope = yield* Scope.make()
     let file = yield* Scope.provide(ExtentFile.open(path), scope)
-    for (let left = this.random.between(3, 12); left > 0; left--) {
+    for (let left = steps; left > 0; left--) {
       const choice = this.random.below(100)
       if (choice < 55) yield* this.create(file)
       else if (choice < 70) yield* this.delete(file)
@@ -122,7 +134,20 @@ const recover = Effect.gen(function* () {
     if (bytes.length !== length) throw new LawBroken(`an extent at ${offset} is listed, and not there`)
     found[offset] = hex(bytes)
   }
+  yield* checkHoles(file)
   return found
+})
+
+/** Where no extent lies, the data has zeros. */
+const checkHoles = Effect.fnUntraced(function* (file: ExtentFileService) {
+  const io = yield* Io
+  const data = yield* io.open(path, { readonly: true })
+  const bytes = new Uint8Array(yield* data.size)
+  yield* data.readAt(0, bytes)
+  yield* data.close
+  for (const { length, offset } of file.extents()) bytes.fill(0, offset, offset + length)
+  const at = bytes.findIndex((byte) => byte !== 0)
+  if (at >= 0) throw new LawBroken(`the byte at ${at} belongs to no extent, and is not zero`)
 })
 
 const law = (found: Extents, notes: ReadonlyArray<Noted>): void => {
@@ -154,6 +179,10 @@ const story = (seed: number): CrashStory<Extents, Noted> => ({
   recover,
   law,
   shown: (found) => ({ moment: found, kept: found, flushed: true }),
+  resume: (found, note) => {
+    const random = new Random(seedOf(seed, Object.keys(found).length))
+    return Effect.suspend(() => new Story(random, note).resume(found))
+  },
   goOn
 })
 

@@ -82,11 +82,20 @@ const goOn = Effect.fnUntraced(function* (found: string) {
   if (again !== "7:010203") throw new LawBroken(`made anew, it has ${again}`)
 })
 
+/** The next writer makes what isn't there. */
+const resume = Effect.fnUntraced(function* (found: string, note: (note: Promised) => void) {
+  if (found !== nothing) return
+  note({ begun: "7:010203" })
+  yield* goOn(found)
+  note({ done: "7:010203" })
+})
+
 const story = (seed: number): CrashStory<string, Promised> => ({
   workload: (note) => Effect.suspend(() => workload(new Random(seed), note)),
   recover,
   law: (found, notes) => checkPromises(found, notes, nothing),
   shown: (found) => (found === nothing ? { begun: found } : { done: found }),
+  resume,
   goOn
 })
 

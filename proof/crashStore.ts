@@ -12,7 +12,7 @@ import { Random } from "../src/testing/random.ts"
 import { crashPart } from "./crashPart.ts"
 import { hex } from "./hex.ts"
 import { checkPromises, type Promised } from "./promises.ts"
-import { foundIn, stateOf } from "./storeContent.ts"
+import { foundIn, stateOf } from "./storeStates.ts"
 
 const directory = "/store"
 const nothing = "no store"
@@ -133,6 +133,34 @@ const goOn = Effect.fnUntraced(function* (found: string) {
   if (!stays.endsWith(`: ${offset}:0102`)) throw new LawBroken(`found ${stays} after a collection`)
 })
 
+/** The state with more bytes at its end. */
+const longer = (state: string, end: number, bytes: Uint8Array): string => {
+  const [, generation, runs] = /^generation (\d+), end \d+: (.*)$/.exec(state)!
+  const last = runs.split(" ").at(-1) ?? ""
+  const [offset, digits] = last.split(":")
+  const touches = last !== "" && Number(offset) + digits.length / 2 === end
+  const more = touches ? hex(bytes) : `${runs === "" ? "" : " "}${end}:${hex(bytes)}`
+  return `generation ${generation}, end ${end + bytes.length}: ${runs}${more}`
+}
+
+/** The next life: a commit, and a collection that keeps everything. */
+const resume = Effect.fnUntraced(function* (found: string, note: (note: Promised) => void) {
+  let state = found === nothing ? stateOf(new StoreModel().committed) : found
+  note({ begun: state })
+  const store = yield* Store.open({ directory, create: true })
+  note({ done: state })
+  const bytes = Uint8Array.of(1, 2, 3)
+  state = longer(state, store.end(), bytes)
+  note({ begun: state })
+  yield* store.append(bytes)
+  yield* store.commit
+  note({ done: state })
+  state = state.replace(/\d+/, (generation) => String(Number(generation) + 1))
+  note({ begun: state })
+  yield* store.collect({ live: [...store.extents()], upTo: store.committedEnd() })
+  note({ done: state })
+})
+
 const story = (seed: number): CrashStory<string, Promised> => {
   const random = new Random(seed)
   // A reader may be the first to look, before any writer has put anything right.
@@ -150,6 +178,7 @@ const story = (seed: number): CrashStory<string, Promised> => {
     }),
     law: (found, notes) => checkPromises(found, notes, nothing),
     shown: (found) => ({ done: found }),
+    resume,
     goOn
   }
 }

@@ -1,12 +1,7 @@
 /** What a store contains, in a string: of its model, and of an open one. */
 import type { StoreService } from "../src/store/storeService.ts"
 import type { StoreModelState } from "../src/testing/models/store.ts"
-
-const hex = (bytes: Iterable<number>): string => {
-  let text = ""
-  for (const byte of bytes) text += (byte + 256).toString(16).slice(1)
-  return text
-}
+import { hex } from "./hex.ts"
 
 const shown = (generation: number, end: number, runs: ReadonlyArray<string>): string =>
   `generation ${generation}, end ${end}: ${runs.join(" ")}`

@@ -96,7 +96,7 @@ const createRw = <E = never>(
     const unmake = Effect.ignore(io.remove(path))
     yield* io.lock(path).pipe(Effect.tapErrorTag("Unsupported", () => unmake))
     yield* Scope.close(former, Exit.void)
-    return yield* makeWriter<E>({ io, file, own, endPoff: 0, deadHeaderSize: 0, created: true }, options)
+    return yield* makeWriter<E>({ io, file, own, endPoff: 0, deadHeaderSize: 0 }, options)
   })
   return Effect.flatMap(Io, (io) => inOwnScope((own) => acquire(io, own))).pipe(
     Effect.withSpan("AppendOnlyFile.createRw", { attributes: { path } })
@@ -118,7 +118,7 @@ const openRw = <E = never>(
     yield* io.lock(path)
     const file = yield* io.open(path, { readonly: false })
     yield* checkSize(file, options)
-    return yield* makeWriter<E>({ io, file, own, endPoff, deadHeaderSize, created: false }, options)
+    return yield* makeWriter<E>({ io, file, own, endPoff, deadHeaderSize }, options)
   })
   return Effect.flatMap(Io, (io) => inOwnScope((own) => acquire(io, own))).pipe(
     Effect.withSpan("AppendOnlyFile.openRw", { attributes: { path, endPoff } })

@@ -23,11 +23,12 @@ export class Durability {
   /** What earlier writers flushed may not be synced either: the first fsync is never left out. */
   writes = 1
   syncedWrites = 0
-  nameSynced: boolean
+  /** Nor may the name be, where whoever made the file was killed. */
+  nameSynced = false
   private readonly path: string
-  constructor(path: string, created: boolean) {
+
+  constructor(path: string) {
     this.path = path
-    this.nameSynced = !created
   }
   check(): void {
     if (this.poison !== undefined) throw new Poisoned({ path: this.path, cause: this.poison.cause })
@@ -48,7 +49,8 @@ export const makeFsync = (
       if (error._tag !== "Closed") durability.poison ??= { cause: error }
     })
 
-  // fsync of the directory: the name of a file just created, before the caller relies on finding it.
+  // fsync of the directory: the name of a file that we made, or somebody who was killed, before the caller relies
+  // on finding it.
   const syncName = Effect.suspend(() =>
     durability.nameSynced ? Effect.void : io.syncDirectory(directoryOf(path))
   )

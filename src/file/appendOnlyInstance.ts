@@ -29,12 +29,11 @@ export interface WriterPlace {
   readonly own: Scope.Closeable
   readonly endPoff: number
   readonly deadHeaderSize: number
-  readonly created: boolean
 }
 
 /** The instance around a file that is open for writing and locked. */
 export const makeWriter = <E>(
-  { created, deadHeaderSize, endPoff, file, io, own }: WriterPlace,
+  { deadHeaderSize, endPoff, file, io, own }: WriterPlace,
   options: AppendOnlyWriteOptions<E>
 ): Effect.Effect<AppendOnlyFileService<E>> => {
   const autoFlushThreshold = options.autoFlushThreshold ?? defaultAutoFlushThreshold
@@ -48,7 +47,6 @@ export const makeWriter = <E>(
     io,
     autoFlushThreshold,
     autoFlushProcedure: options.autoFlushProcedure ?? "internal",
-    created,
     // While the procedure runs it isn't called again, so that its own appends can't fail as it does.
     self: () => instance as AppendOnlyFileService<never>,
     release: Scope.close(own, Exit.void)

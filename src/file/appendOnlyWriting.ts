@@ -36,8 +36,6 @@ export interface WritingOptions<E> {
   readonly io: IoService
   readonly autoFlushThreshold: number
   readonly autoFlushProcedure: AutoFlushProcedure<E>
-  /** Whether the file was created just now, so that its name may not survive a power cut. */
-  readonly created: boolean
   /** The instance, for the external procedure. */
   readonly self: () => AppendOnlyFileService<never>
   /** Gives back the lock and the descriptor. */
@@ -53,7 +51,7 @@ export const makeWriting = <E>(options: WritingOptions<E>): Writing<E> => {
   const { autoFlushProcedure, autoFlushThreshold, state } = options
   const { deadHeaderSize, file, path, pending } = state
   const lastOffset = Number.MAX_SAFE_INTEGER - deadHeaderSize
-  const durability = new Durability(path, options.created)
+  const durability = new Durability(path)
   const flushing = Semaphore.makeUnsafe(1)
   /** Whether a prefix of the buffer is being written on the thread pool. */
   let prefixInFlight = false

@@ -90,6 +90,7 @@ class LoggedContent implements MemoryContent {
 
 /** Names, of which every change is logged. */
 class LoggedTree extends MemoryTree {
+  readonly locks = new Set<MemoryFile>()
   private readonly log: Log
 
   constructor(log: Log) {
@@ -99,6 +100,7 @@ class LoggedTree extends MemoryTree {
 
   override createFile(path: string, syscall: string): MemoryFile {
     const file = super.createFile(path, syscall)
+    if (syscall === "lock") this.locks.add(file)
     const bytes = file.bytes as LoggedContent
     bytes.file = file
     bytes.name = path
@@ -150,6 +152,8 @@ export class CrashDisk<Note = never> {
   readonly log: Array<CrashEvent<Note>> = []
   /** What it was started with. */
   readonly image: CrashImage
+  /** Files that were made to be locked: nobody minds if they are gone. */
+  readonly locks: Set<MemoryFile>
   /** The entries that were durable then. */
   readonly entries = new Map<MemoryDirectory, ReadonlyMap<string, MemoryNode>>()
 
@@ -157,6 +161,7 @@ export class CrashDisk<Note = never> {
     const tree = new LoggedTree(this.log as Log)
     this.root = tree.root
     this.image = image
+    this.locks = tree.locks
     this.fill(tree.root, image, new Map())
     this.io = makeIo(memorySystem(tree))
   }

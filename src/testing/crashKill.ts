@@ -22,7 +22,10 @@ export const killedAt = <Note>(disk: CrashDisk<Note>, moment: number): CrashDisk
   pair(disk.root, next.root)
   const twinOf = <N extends MemoryNode>(node: N): N => {
     let twin = twins.get(node)
-    if (twin === undefined) twins.set(node, (twin = next.newNode(node)))
+    if (twin === undefined) {
+      twins.set(node, (twin = next.newNode(node)))
+      if (node instanceof MemoryFile && disk.locks.has(node)) next.locks.add(twin as MemoryFile)
+    }
     return twin as N
   }
   for (const event of disk.log.slice(0, moment)) happen(event, next, twinOf)

@@ -6,7 +6,9 @@
  * of a directory's entries. So a file may come back at its full length full of zeros, or with its bytes
  * and without its length; a name may come back without the bytes that were written behind it. What
  * survives is applied in the order in which it was done. A sync of a file says nothing of its name, a
- * sync of a directory nothing of the bytes of its files.
+ * sync of a directory nothing of the bytes of its files; and a file that was never synced may be gone
+ * though its directory was, as a file system without a journal leaves it when its check clears a name
+ * that has no file yet.
  *
  * Not modelled: a sync that lies, sectors that are torn within, bytes that rot, and the old content
  * of blocks (what was never written and is within the length is zeros).
@@ -30,8 +32,15 @@ type Change =
 
 /** What survives a power cut or is lost, as a whole. */
 export type Piece =
-  | { readonly number: number; readonly file: MemoryFile; readonly change: Change }
-  | { readonly number: number; readonly directory: MemoryDirectory; readonly changes: EntryChanges }
+  { readonly number: number; readonly file: MemoryFile; readonly change: Change } | EntriesPiece
+
+interface EntriesPiece {
+  readonly number: number
+  readonly directory: MemoryDirectory
+  readonly changes: EntryChanges
+  /** The directory was synced: only a sync of this file is missing. */
+  readonly awaits?: { readonly file: MemoryFile }
+}
 
 type Entries = ReadonlyMap<string, MemoryNode>
 
@@ -80,11 +89,15 @@ export class CrashMedium {
   /** What was made of the pending pieces of a node, by their numbers. */
   private readonly madeContents = new Map<MemoryFile, Map<string, CrashContent>>()
   private readonly madeEntries = new Map<MemoryDirectory, Map<string, Entries>>()
+  /** Files that were there when the disk was started, or were synced since. */
+  private readonly synced = new Set<MemoryNode>()
   private pieces = 0
 
   constructor(disk: CrashDisk<unknown>) {
     this.root = disk.root
     this.entries = new Map(disk.entries)
+    for (const entries of disk.entries.values()) for (const node of entries.values()) this.synced.add(node)
+    for (const file of disk.locks) this.synced.add(file)
   }
 
   /** Goes on behind the next event of the log, and gives how many pieces it added. */
@@ -234,18 +247,35 @@ export class CrashMedium {
     content.resize(content.size)
     this.contents.set(file, content)
     this.madeContents.delete(file)
-    this.pending = this.pending.filter((piece) => !("file" in piece) || piece.file !== file)
+    this.synced.add(file)
+    const isDone = (piece: Piece): boolean => ("file" in piece ? piece : piece.awaits)?.file === file
+    for (const piece of this.pending) {
+      if ("directory" in piece && isDone(piece)) this.makeDurable(piece.directory, piece.changes)
+    }
+    this.pending = this.pending.filter((piece) => !isDone(piece))
   }
 
+  /** The names of files that were never synced stay pending: no sync of theirs has made them files. */
   private syncEntries(directory: MemoryDirectory): void {
-    let entries = this.durableEntries(directory)
+    const awaiting: Array<Piece> = []
     for (const piece of this.pending) {
-      if ("directory" in piece && piece.directory === directory)
-        entries = changedEntries(entries, piece.changes)
+      if (!("directory" in piece) || piece.directory !== directory) continue
+      this.makeDurable(directory, piece.changes)
     }
-    this.entries.set(directory, entries)
+    for (const [name, node] of this.durableEntries(directory)) {
+      if (!(node instanceof MemoryFile) || this.synced.has(node)) continue
+      awaiting.push({ number: this.pieces++, directory, changes: [[name, node]], awaits: { file: node } })
+    }
+    for (const { changes } of awaiting as ReadonlyArray<EntriesPiece>) {
+      this.makeDurable(directory, [[changes[0][0], undefined]])
+    }
+    const others = this.pending.filter((piece) => !("directory" in piece) || piece.directory !== directory)
+    this.pending = [...others, ...awaiting]
+  }
+
+  private makeDurable(directory: MemoryDirectory, changes: EntryChanges): void {
+    this.entries.set(directory, changedEntries(this.durableEntries(directory), changes))
     this.madeEntries.delete(directory)
-    this.pending = this.pending.filter((piece) => !("directory" in piece) || piece.directory !== directory)
   }
 }
 
