@@ -17,10 +17,17 @@ import { Offmap, type OffmapService } from "../src/file/Offmap.ts"
 import { Io, type IoService } from "../src/io/Io.ts"
 import { IoMemory } from "../src/io/IoMemory.ts"
 import { IoNode } from "../src/io/IoNode.ts"
+import {
+  ascendingBindings,
+  askedOffsets,
+  type BindingOrder,
+  bindingOrders,
+  inOrder
+} from "../src/testing/commands/offmapShapes.ts"
 import { modelEnd, OffmapBuilderModel, OffmapModel } from "../src/testing/models/offmap.ts"
+import { Random } from "../src/testing/random.ts"
 import { sealAll } from "../test/file/offmapImages.ts"
 import { buildAll, compare, imageOf } from "./offmapComparison.ts"
-import { ascendingBindings, askedOffsets, inOrder, type Order, orders, randomFrom } from "./offmapShapes.ts"
 import { runProperty } from "./runs.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "lacuna-offmap-"))
@@ -51,7 +58,7 @@ const tagOf = (body: () => unknown): string | undefined => {
 
 describe("an offmap in memory", () => {
   it("answers as its model does", async () => {
-    const property = fc.property(ascendingBindings(8), fc.nat(), (bindings, seed) => {
+    const property = fc.property(ascendingBindings(fc, 8), fc.nat(), (bindings, seed) => {
       compare(buildAll(bindings), new OffmapModel(bindings), askedOffsets(bindings, seed))
     })
     await runProperty(property, { runs: 300 })
@@ -59,11 +66,11 @@ describe("an offmap in memory", () => {
 
   it("is the same whatever the order of adding, and goes on being built from", async () => {
     const property = fc.asyncProperty(
-      ascendingBindings(6),
-      orders,
+      ascendingBindings(fc, 6),
+      bindingOrders(fc),
       fc.array(fc.nat(200), { maxLength: 3 }),
       fc.nat(),
-      async (bindings, order: Order, pauses, seed) => {
+      async (bindings, order: BindingOrder, pauses, seed) => {
         const builder = Offmap.builder()
         const earlier: Array<{ readonly map: OffmapService; readonly count: number }> = []
         const added = inOrder(bindings, order, seed)
@@ -92,7 +99,7 @@ describe("an offmap in memory", () => {
       by: fc.constantFrom(-1, 1, 0.5, 2 ** -40, NaN, -Infinity, 2 ** 32, -(2 ** 17), 2 ** 53)
     })
     const property = fc.asyncProperty(
-      ascendingBindings(12),
+      ascendingBindings(fc, 12),
       fc.array(spoiled, { maxLength: 3 }),
       fc.integer({ min: 1, max: 300 }),
       async (bindings, spoils, chunk) => {
@@ -188,7 +195,7 @@ describe("an offmap in a file", () => {
 
   it("is read as it was written, wherever in the file", async () => {
     const property = fc.asyncProperty(
-      ascendingBindings(6),
+      ascendingBindings(fc, 6),
       fc.tuple(fc.nat(10_000), fc.constantFrom(0, 0, 8, 1, 3, 4)).map(([at, by]) => at * 8 + by),
       fc.nat(),
       (bindings, offset, seed) =>
@@ -234,7 +241,7 @@ const platforms: ReadonlyArray<{ name: string; io: IoService; path: string; skip
 for (const { io, name, path, skip } of platforms) {
   describe(`an offmap over ${skip === undefined ? name : `${name} (skipped: ${skip})`}`, () => {
     it.skipIf(skip !== undefined)("is opened in place and answers as its model does", async () => {
-      const property = fc.asyncProperty(ascendingBindings(8), fc.nat(), async (bindings, seed) => {
+      const property = fc.asyncProperty(ascendingBindings(fc, 8), fc.nat(), async (bindings, seed) => {
         const scope = Scope.makeUnsafe()
         const map = await Effect.gen(function* () {
           const file = yield* io.create(path, { overwrite: true })
@@ -291,7 +298,7 @@ const damage: fc.Arbitrary<Damage> = fc.oneof(
 
 const damaged = (image: Uint8Array, damage: Damage, seed: number): Uint8Array => {
   const bytes = image.slice()
-  const random = randomFrom(seed)
+  const random = new Random(seed)
   const at = Math.floor(damage.at * bytes.length)
   switch (damage.damage) {
     case "bit":
@@ -302,7 +309,7 @@ const damaged = (image: Uint8Array, damage: Damage, seed: number): Uint8Array =>
     case "zeros":
       return bytes.fill(0, at, at + damage.length)
     case "noise":
-      for (let i = at; i < Math.min(bytes.length, at + damage.length); i++) bytes[i] = random() * 256
+      for (let i = at; i < Math.min(bytes.length, at + damage.length); i++) bytes[i] = random.fraction() * 256
       return bytes
     case "page": {
       // As when a write was lost: a whole page of 4 KiB holds something else.
@@ -327,7 +334,7 @@ describe("a damaged offmap", () => {
     { name: "read by pages", io: withoutMapping(ioOf(IoMemory.layer)) }
   ])("$name answers right or says Corrupt", async ({ io }) => {
     const property = fc.asyncProperty(
-      ascendingBindings(12),
+      ascendingBindings(fc, 12),
       damage,
       fc.nat(),
       async (bindings, damage, seed) => {
@@ -423,7 +430,7 @@ describe("a forged offmap, whose checksums are right", () => {
   it("says Corrupt or something about offsets, and comes to an end", async () => {
     const io = ioOf(IoMemory.layer)
     const property = fc.asyncProperty(
-      ascendingBindings(40),
+      ascendingBindings(fc, 40),
       fc.array(forgery, { minLength: 1, maxLength: 4 }),
       fc.nat(),
       async (bindings, forgeries, seed) => {
@@ -503,15 +510,15 @@ describe("a large offmap", () => {
 
   /** Stretches of one density after another, so that every segment is of another slope. */
   function* stretches(): Generator<Binding> {
-    const random = randomFrom(5)
+    const random = new Random(5)
     let virtual = 3
     let physical = 0
     let scale = 1
     for (let i = 0; i < count; i++) {
-      if (i % 40 === 0) scale = 2 ** Math.floor(random() * 30)
-      const length = i % 1000 === 0 ? 2 ** 32 : 1 + Math.floor(random() * 30)
+      if (i % 40 === 0) scale = 2 ** Math.floor(random.fraction() * 30)
+      const length = i % 1000 === 0 ? 2 ** 32 : 1 + Math.floor(random.fraction() * 30)
       yield { virtual, physical, length }
-      virtual += length + Math.floor(random() * scale)
+      virtual += length + Math.floor(random.fraction() * scale)
       physical += i % 17 === 0 ? length + 2 ** 33 : length
     }
   }

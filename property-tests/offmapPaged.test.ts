@@ -12,16 +12,17 @@ import { Offmap, type OffmapService } from "../src/file/Offmap.ts"
 import { decodeOffmapHeader, offmapHeaderBytes, pageBytes } from "../src/format/offmapImage.ts"
 import { Io, type IoFile } from "../src/io/Io.ts"
 import { IoMemory } from "../src/io/IoMemory.ts"
+import { ascendingBindings, askedOffsets } from "../src/testing/commands/offmapShapes.ts"
 import { OffmapModel } from "../src/testing/models/offmap.ts"
+import { Random } from "../src/testing/random.ts"
 import { layoutOf } from "../test/file/offmapImages.ts"
 import { buildAll, compare, expectBindings, imageOf } from "./offmapComparison.ts"
-import { ascendingBindings, askedOffsets, randomFrom } from "./offmapShapes.ts"
 import { runProperty } from "./runs.ts"
 
 const io = Effect.runSync(Effect.provide(Io, IoMemory.layer))
 const frameCounts = fc.constantFrom(1, 2, 4)
 /** Of some pages each. */
-const severalPages = ascendingBindings(40)
+const severalPages = ascendingBindings(fc, 40)
 
 const openPaged = (bindings: ReadonlyArray<Binding>, cacheSize: number) =>
   Effect.gen(function* () {
@@ -144,10 +145,10 @@ describe("an offmap of more pages than frames", () => {
 
 /** In no order, so that lookups leave one page for another. */
 const shuffled = (values: Float64Array, seed: number): Float64Array => {
-  const random = randomFrom(seed)
+  const random = new Random(seed)
   const result = values.slice()
   for (let i = result.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1))
+    const j = Math.floor(random.fraction() * (i + 1))
     const value = result[i]
     result[i] = result[j]
     result[j] = value

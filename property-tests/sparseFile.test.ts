@@ -16,120 +16,40 @@ import { afterAll, assert, describe, it } from "vitest"
 import type { Extent } from "../src/bytes/extent.ts"
 import { SparseFile, type RemoteFile, type SparseRemoteReader } from "../src/file/SparseFile.ts"
 import type { SparseFileReaderService } from "../src/file/SparseFileReader.ts"
-import type { SparseFileWriterService } from "../src/file/SparseFileWriter.ts"
 import { attempt } from "../src/io/attempt.ts"
 import { Io, type IoFile } from "../src/io/Io.ts"
 import { IoMemory } from "../src/io/IoMemory.ts"
 import { IoNode } from "../src/io/IoNode.ts"
-import { SparseFileModel, type SparseModelOutcome } from "../src/testing/models/sparseFile.ts"
+import { sparseFileWriting } from "../src/testing/commands/lacunaSparseFile.ts"
+import { sparseFileModel, takeSparseFileWriting } from "../src/testing/commands/sparseFileCommands.ts"
+import {
+  smallSparseFiles,
+  sparseFileReads,
+  type SparseFileScale,
+  sparseFileWritingSteps,
+  type SparseFileWritingStep
+} from "../src/testing/commands/sparseFileSteps.ts"
+import { pattern } from "../src/testing/ioLaw.ts"
+import type { SparseFileModel, SparseModelOutcome } from "../src/testing/models/sparseFile.ts"
 import { runProperty } from "./runs.ts"
-
-type Step =
-  | { readonly kind: "appendBytes"; readonly length: number }
-  | { readonly kind: "appendFrom"; readonly extent: Extent; readonly updateMap: boolean }
-  | { readonly kind: "mapAdd"; readonly virtual: number; readonly physical: number; readonly length: number }
-  | { readonly kind: "appendExtents"; readonly extents: ReadonlyArray<Extent>; readonly streamed: boolean }
 
 interface Story {
   readonly maxGap: number
   readonly verifyReads: boolean
-  readonly steps: ReadonlyArray<Step>
+  readonly steps: ReadonlyArray<SparseFileWritingStep>
   readonly reads: ReadonlyArray<Extent>
 }
 
-/** How large things are: the length of the source, and of what is taken from it. */
-interface Scale {
-  readonly sourceBytes: number
-  readonly extentBytes: number
-  readonly gapBytes: number
-  readonly extents: number
-}
+const dense: SparseFileScale = { sourceBytes: 700_000, extentBytes: 3_000, gapBytes: 3_000, extents: 300 }
+const large: SparseFileScale = { sourceBytes: 2_500_000, extentBytes: 90_000, gapBytes: 80_000, extents: 40 }
 
-const small: Scale = { sourceBytes: 600, extentBytes: 40, gapBytes: 50, extents: 8 }
-const dense: Scale = { sourceBytes: 700_000, extentBytes: 3_000, gapBytes: 3_000, extents: 300 }
-const large: Scale = { sourceBytes: 2_500_000, extentBytes: 90_000, gapBytes: 80_000, extents: 40 }
-
-/** Extents that don't overlap, in some order, now and then with one twice. */
-const extentLists = (scale: Scale): fc.Arbitrary<ReadonlyArray<Extent>> => {
-  const gap = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: scale.gapBytes }))
-  const length = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: scale.extentBytes }))
-  return fc
-    .record({
-      start: fc.integer({ min: 0, max: scale.sourceBytes }),
-      steps: fc.array(fc.tuple(gap, length), { maxLength: scale.extents }),
-      order: fc.constantFrom("ascending", "descending", "turned"),
-      twice: fc.integer({ min: 0, max: 30 }),
-      beyond: fc.integer({ min: 0, max: 60 })
-    })
-    .map(({ beyond, order, start, steps, twice }) => {
-      const extents: Array<Extent> = []
-      let offset = start
-      for (const [skipped, length] of steps) {
-        offset += skipped
-        if (offset + length > scale.sourceBytes && beyond !== 0) break
-        extents.push({ offset, length })
-        offset += length
-      }
-      if (twice < extents.length) extents.push(extents[twice])
-      if (order === "descending") extents.reverse()
-      if (order === "turned") extents.push(...extents.splice(0, extents.length >> 1))
-      return extents
-    })
-}
-
-const steps = (scale: Scale): fc.Arbitrary<Step> => {
-  const offset = fc.integer({ min: 0, max: scale.sourceBytes - 1 })
-  const length = fc.integer({ min: 0, max: scale.extentBytes })
-  return fc.oneof(
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("appendBytes" as const), length }) },
-    {
-      weight: 2,
-      arbitrary: fc
-        .record({ offset, length, updateMap: fc.boolean() })
-        .map(({ length, offset, updateMap }): Step => {
-          const within = Math.min(length, scale.sourceBytes - offset)
-          return { kind: "appendFrom", extent: { offset, length: within }, updateMap }
-        })
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant("mapAdd" as const),
-        virtual: offset,
-        physical: fc.integer({ min: 0, max: scale.extentBytes }),
-        length: fc.oneof(fc.constant(0), length)
-      })
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        kind: fc.constant("appendExtents" as const),
-        extents: extentLists(scale),
-        streamed: fc.boolean()
-      })
-    }
-  )
-}
-
-const stories = (scale: Scale): fc.Arbitrary<Story> =>
+const stories = (scale: SparseFileScale): fc.Arbitrary<Story> =>
   fc.record({
     maxGap: fc.constantFrom(0, 1, 32, 100),
     verifyReads: fc.boolean(),
-    steps: fc.array(steps(scale), { maxLength: 8 }),
-    reads: fc.array(
-      fc.record({
-        offset: fc.integer({ min: 0, max: scale.sourceBytes + 100 }),
-        length: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: scale.extentBytes * 3 }))
-      }),
-      { minLength: 5, maxLength: 25 }
-    )
+    steps: fc.array(sparseFileWritingSteps(fc, scale), { maxLength: 8 }),
+    reads: fc.array(sparseFileReads(fc, scale), { minLength: 5, maxLength: 25 })
   })
-
-const pattern = (length: number, salt: number): Uint8Array => {
-  const bytes = new Uint8Array(length)
-  for (let i = 0; i < length; i++) bytes[i] = (Math.imul(i + salt, 2_654_435_761) >>> 13) & 255
-  return bytes
-}
 
 /** What an Effect gave, in the model's words. */
 const outcome = <A, E extends { readonly _tag: string }, R>(
@@ -147,50 +67,18 @@ const outcome = <A, E extends { readonly _tag: string }, R>(
     })
   )
 
-const take = (
-  writer: SparseFileWriterService,
-  model: SparseFileModel,
-  source: { readonly file: IoFile; readonly bytes: Uint8Array },
-  step: Step
-): Effect.Effect<readonly [SparseModelOutcome<unknown>, SparseModelOutcome<unknown>]> =>
-  Effect.gen(function* () {
-    switch (step.kind) {
-      case "appendBytes": {
-        const bytes = pattern(step.length, 99)
-        return [yield* outcome(writer.appendBytes(bytes)), model.appendBytes(bytes)] as const
-      }
-      case "appendFrom": {
-        const options = { ...step.extent, updateMap: step.updateMap }
-        return [
-          yield* outcome(writer.appendFrom(source.file, options)),
-          model.appendFrom(source.bytes, step.extent, step.updateMap)
-        ] as const
-      }
-      case "mapAdd":
-        return [
-          yield* outcome(writer.mapAdd(step.virtual, step.physical, step.length)),
-          model.mapAdd(step.virtual, step.physical, step.length)
-        ] as const
-      case "appendExtents": {
-        const extents = step.streamed ? Stream.fromIterable(step.extents) : step.extents
-        return [
-          yield* outcome(writer.appendExtents(source.file, extents)),
-          model.appendExtents(source.bytes, step.extents)
-        ] as const
-      }
-    }
-  })
-
 const write = (path: string, story: Story, source: { readonly file: IoFile; readonly bytes: Uint8Array }) =>
   Effect.gen(function* () {
     const writer = yield* SparseFile.create(path, { maxGap: story.maxGap })
-    const model = new SparseFileModel(source.bytes.length * 2 + 1000, story.maxGap)
+    const model = sparseFileModel(source.bytes, story.maxGap)
+    const writing = sparseFileWriting(writer, source.file)
     for (const step of story.steps) {
-      const [real, expected] = yield* take(writer, model, source, step)
-      assert.deepStrictEqual(real, expected, step.kind)
-      assert.strictEqual(writer.currentOffset(), model.data.length)
+      const sides = [
+        { file: model, source: source.bytes },
+        { engine: {}, writing }
+      ] as const
+      yield* Effect.promise(() => takeSparseFileWriting(step, ...sides))
     }
-    assert.deepStrictEqual([...writer.offmap().entries()], model.sortedBindings())
     if (!model.poisoned && model.dangling) {
       assert.deepStrictEqual(yield* outcome(writer.close), { failure: "InvalidArgument" })
       const filler = new Uint8Array(4 * large.extentBytes)
@@ -321,11 +209,11 @@ const directory = mkdtempSync(join(tmpdir(), "lacuna-sparse-"))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 let files = 0
 
-const tell = (story: Story, scale: Scale): Effect.Effect<void, never, Io | Scope.Scope> =>
+const tell = (story: Story, scale: SparseFileScale): Effect.Effect<void, never, Io | Scope.Scope> =>
   Effect.gen(function* () {
     const io = yield* Io
     const root = (yield* io.classify(directory)) === "directory" ? directory : ""
-    const bytes = pattern(scale.sourceBytes, 0)
+    const bytes = pattern(scale.sourceBytes)
     const file = yield* io.create(`${root}/source${files++}`, { overwrite: false })
     yield* file.writeAt(0, bytes)
     const path = `${root}/sparse${files++}`
@@ -353,7 +241,7 @@ const layers: Record<string, Layer.Layer<Io>> = {
 
 describe.each(Object.entries(layers))("a sparse file %s", (_, layer) => {
   it.each([
-    ["small", small, 150],
+    ["small", smallSparseFiles, 150],
     ["dense", dense, 4],
     ["large", large, 4]
   ] as const)("does what its model does: %s sources", async (_, scale, runs) => {

@@ -1,15 +1,16 @@
 /**
- * Sets of bindings for the laws of the offmap: runs of bindings that resemble each other, so that
+ * Sets of bindings, and the offsets worth asking for: runs of bindings that resemble each other, so that
  * every kind of cell and every shape of index comes up, and orders to add them in.
  */
-import * as fc from "fast-check"
-import type { Binding } from "../src/bytes/extent.ts"
-import { modelEnd } from "../src/testing/models/offmap.ts"
+import type { Binding } from "../../bytes/extent.ts"
+import { modelEnd } from "../models/offmap.ts"
+import { Random } from "../random.ts"
+import { type Arbitrary, type FastCheck, oneOf } from "./fastCheck.ts"
 
 const maxOffset = 2 ** 53 - 1
 
 /** Spread evenly over the orders of magnitude up to 2^`bits`: log-normal, or nearly. */
-const magnitude = (bits: number): fc.Arbitrary<number> =>
+const magnitude = (fc: FastCheck, bits: number): Arbitrary<number> =>
   fc
     .tuple(fc.integer({ min: 0, max: bits }), fc.maxSafeNat())
     .map(([order, value]) => Math.floor(value / 2 ** (53 - order)))
@@ -26,53 +27,36 @@ interface Run {
   readonly jitter: number
 }
 
-const gap = fc.oneof(
-  { weight: 3, arbitrary: fc.constant(0) },
-  { weight: 4, arbitrary: fc.nat(300) },
-  { weight: 3, arbitrary: magnitude(33) },
-  { weight: 1, arbitrary: magnitude(52) }
-)
-
-const extentLength = fc.oneof(
-  { weight: 3, arbitrary: fc.constant(0) },
-  { weight: 5, arbitrary: fc.integer({ min: 1, max: 12_000 }) },
-  { weight: 3, arbitrary: fc.integer({ min: 1, max: 2 ** 29 }) },
-  { weight: 1, arbitrary: fc.constantFrom(0xfffe, 0xffff, 0x10000, 0x7ffffffd, 0x7ffffffe, 0x7fffffff) },
-  { weight: 1, arbitrary: magnitude(50) }
-)
-
-const run: fc.Arbitrary<Run> = fc.record({
-  count: fc.integer({ min: 1, max: 40 }),
-  gap,
-  length: extentLength,
-  place: fc.constantFrom<Place>("behind", "behind", "behind", "near", "far", "same"),
-  jitter: fc.nat(8)
-})
-
-/** A generator of numbers in [0, 1) from a seed, so that a case shrinks to a few numbers. */
-export const randomFrom = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+const runOf = (fc: FastCheck): Arbitrary<Run> =>
+  fc.record({
+    count: fc.integer({ min: 1, max: 40 }),
+    gap: oneOf(fc, [3, fc.constant(0)], [4, fc.nat(300)], [3, magnitude(fc, 33)], [1, magnitude(fc, 52)]),
+    length: oneOf(
+      fc,
+      [3, fc.constant(0)],
+      [5, fc.integer({ min: 1, max: 12_000 })],
+      [3, fc.integer({ min: 1, max: 2 ** 29 })],
+      [1, fc.constantFrom(0xfffe, 0xffff, 0x10000, 0x7ffffffd, 0x7ffffffe, 0x7fffffff)],
+      [1, magnitude(fc, 50)]
+    ),
+    place: fc.constantFrom<Place>("behind", "behind", "behind", "near", "far", "same"),
+    jitter: fc.nat(8)
+  })
 
 /** Lays the runs out from `start` on, and leaves out what would end beyond 2^53-1. */
 const layOut = (runs: ReadonlyArray<Run>, start: number, seed: number): Array<Binding> => {
-  const random = randomFrom(seed)
+  const random = new Random(seed)
   const bindings: Array<Binding> = []
   let at = start
-  let place = Math.floor(random() * 2 ** 40)
+  let place = Math.floor(random.fraction() * 2 ** 40)
   for (const { count, gap, jitter, length, place: where } of runs) {
     for (let i = 0; i < count; i++) {
       // Some runs are even, as fixed-size records are, and some are not.
-      const virtual = at + (jitter === 0 ? gap : Math.floor(gap * random() * 2))
-      const bytes = jitter < 2 || length === 0 ? length : Math.max(1, Math.floor(length * random()))
-      if (where === "near") place = Math.max(0, place + Math.floor((random() - 0.5) * 2 ** 31))
-      if (where === "far") place = Math.floor(random() * 2 ** (20 + Math.floor(random() * 33)))
+      const virtual = at + (jitter === 0 ? gap : Math.floor(gap * random.fraction() * 2))
+      const bytes = jitter < 2 || length === 0 ? length : Math.max(1, Math.floor(length * random.fraction()))
+      if (where === "near") place = Math.max(0, place + Math.floor((random.fraction() - 0.5) * 2 ** 31))
+      if (where === "far")
+        place = Math.floor(random.fraction() * 2 ** (20 + Math.floor(random.fraction() * 33)))
       if (virtual + bytes > maxOffset) return bindings
       if (place + bytes > maxOffset) place = 0
       bindings.push({ virtual, physical: place, length: bytes })
@@ -92,11 +76,11 @@ const moveToTheEnd = (bindings: ReadonlyArray<Binding>): Array<Binding> => {
 }
 
 /** Bindings that ascend and don't overlap. */
-export const ascendingBindings = (maxRuns: number): fc.Arbitrary<Array<Binding>> =>
+export const ascendingBindings = (fc: FastCheck, maxRuns: number): Arbitrary<Array<Binding>> =>
   fc
     .record({
-      runs: fc.array(run, { maxLength: maxRuns, size: "max" }),
-      start: fc.oneof(fc.constant(0), fc.nat(1000), magnitude(53)),
+      runs: fc.array(runOf(fc), { maxLength: maxRuns, size: "max" }),
+      start: fc.oneof(fc.constant(0), fc.nat(1000), magnitude(fc, 53)),
       seed: fc.nat(),
       toTheEnd: fc.integer({ min: 0, max: 3 }).map((value) => value === 3)
     })
@@ -105,13 +89,14 @@ export const ascendingBindings = (maxRuns: number): fc.Arbitrary<Array<Binding>>
       return toTheEnd ? moveToTheEnd(bindings) : bindings
     })
 
-export type Order = "ascending" | "descending" | "shuffled" | "runs"
-export const orders = fc.constantFrom<Order>("ascending", "descending", "shuffled", "runs")
+export type BindingOrder = "ascending" | "descending" | "shuffled" | "runs"
+export const bindingOrders = (fc: FastCheck): Arbitrary<BindingOrder> =>
+  fc.constantFrom<BindingOrder>("ascending", "descending", "shuffled", "runs")
 
-const shuffled = <A>(values: ReadonlyArray<A>, random: () => number): Array<A> => {
+const shuffled = <A>(values: ReadonlyArray<A>, random: Random): Array<A> => {
   const result = [...values]
   for (let i = result.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1))
+    const j = Math.floor(random.fraction() * (i + 1))
     const value = result[i]
     result[i] = result[j]
     result[j] = value
@@ -120,8 +105,12 @@ const shuffled = <A>(values: ReadonlyArray<A>, random: () => number): Array<A> =
 }
 
 /** The bindings in the order in which they are to be added. */
-export const inOrder = (bindings: ReadonlyArray<Binding>, order: Order, seed: number): Array<Binding> => {
-  const random = randomFrom(seed)
+export const inOrder = (
+  bindings: ReadonlyArray<Binding>,
+  order: BindingOrder,
+  seed: number
+): Array<Binding> => {
+  const random = new Random(seed)
   switch (order) {
     case "ascending":
       return [...bindings]
@@ -132,7 +121,7 @@ export const inOrder = (bindings: ReadonlyArray<Binding>, order: Order, seed: nu
     case "runs": {
       const runs: Array<Array<Binding>> = []
       for (let from = 0; from < bindings.length;) {
-        const to = from + 1 + Math.floor(random() * 30)
+        const to = from + 1 + Math.floor(random.fraction() * 30)
         runs.push(bindings.slice(from, to))
         from = to
       }
@@ -143,18 +132,18 @@ export const inOrder = (bindings: ReadonlyArray<Binding>, order: Order, seed: nu
 
 /** Offsets worth asking for: in, at the edges of, between and around the bindings. */
 export const askedOffsets = (bindings: ReadonlyArray<Binding>, seed: number): Float64Array => {
-  const random = randomFrom(seed)
+  const random = new Random(seed)
   const asked = [0, 1, maxOffset - 1, maxOffset]
   for (const binding of bindings) {
     const { length, virtual } = binding
     const end = modelEnd(binding)
     asked.push(virtual - 1, virtual, virtual + 1, end - 1, end, end + 1)
-    asked.push(virtual + Math.floor(length / 2), virtual + Math.floor(length * random()))
+    asked.push(virtual + Math.floor(length / 2), virtual + Math.floor(length * random.fraction()))
   }
   for (let i = 1; i < bindings.length; i++) {
     const end = modelEnd(bindings[i - 1])
-    asked.push(end + Math.floor((bindings[i].virtual - end) * random()))
+    asked.push(end + Math.floor((bindings[i].virtual - end) * random.fraction()))
   }
-  for (let i = 0; i < 20; i++) asked.push(Math.floor(random() * 2 ** (53 * random())))
+  for (let i = 0; i < 20; i++) asked.push(Math.floor(random.fraction() * 2 ** (53 * random.fraction())))
   return Float64Array.from(asked.filter((offset) => offset >= 0 && offset <= maxOffset))
 }
