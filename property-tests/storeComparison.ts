@@ -8,6 +8,8 @@ import type { Extent } from "../src/bytes/extent.ts"
 import { attempt } from "../src/io/attempt.ts"
 import type { IoService } from "../src/io/Io.ts"
 import { defaultChunkSize, type StoreService, type StoreStats } from "../src/store/storeService.ts"
+import { united } from "../src/testing/commands/storeCollections.ts"
+import { storeReadOffset } from "../src/testing/commands/storeSteps.ts"
 import type { StoreModelOutcome, StoreModelState } from "../src/testing/models/store.ts"
 import type { ReadChoice } from "./storeSteps.ts"
 
@@ -32,24 +34,6 @@ export interface StoreRecord {
   readonly offset: number
   readonly length: number
   readonly unsafe: boolean
-}
-
-/** Extents that touch as one. */
-export const united = (extents: Iterable<Extent>): Array<Extent> => {
-  const runs: Array<Extent> = []
-  let end = 0
-  for (const { length, offset } of extents) {
-    assert.isAbove(length, 0, "an extent is never empty")
-    assert.isAtLeast(offset, end, "extents ascend")
-    const last = runs[runs.length - 1]
-    if (last !== undefined && end === offset) {
-      runs[runs.length - 1] = { offset: last.offset, length: last.length + length }
-    } else {
-      runs.push({ offset, length })
-    }
-    end = offset + length
-  }
-  return runs
 }
 
 /** deepStrictEqual takes seconds over a megabyte. */
@@ -84,11 +68,6 @@ const edgesOf = (store: StoreService, state: StoreModelState): ReadonlyArray<num
   state.end
 ]
 
-const place = ({ at, near, plus }: ReadChoice, edges: ReadonlyArray<number>, end: number): number => {
-  if (!Number.isInteger(at) || at < 0) return at
-  return (near ? edges[at % edges.length] : Math.floor((end * at) / 1000)) + plus
-}
-
 const readOne = (store: StoreService, { how, length }: ReadChoice, offset: number) => {
   // What is no length at all can only be told to `read`.
   if (how === "read" || !(length >= 0 && length <= 2 ** 30 && Number.isInteger(length))) {
@@ -111,7 +90,7 @@ export const sameReads = (
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const edges = edgesOf(store, state)
-    const ranges = choices.map((choice) => ({ choice, offset: place(choice, edges, state.end) }))
+    const ranges = choices.map((choice) => ({ choice, offset: storeReadOffset(choice, edges, state.end) }))
     for (const { choice, offset } of ranges) {
       const expected = state.read(offset, choice.length)
       const what = `${choice.how} of ${choice.length} at ${offset}`

@@ -12,10 +12,11 @@ import * as fc from "fast-check"
 import { assert } from "vitest"
 import type { IoService } from "../src/io/Io.ts"
 import type { StoreCollected } from "../src/store/storeService.ts"
+import { collectionOf, type StoreCollection } from "../src/testing/commands/storeCollections.ts"
+import type { StoreCollectChoice } from "../src/testing/commands/storeSteps.ts"
 import { FaultyIo } from "./storeFaults.ts"
-import { type Collection, collectionOf, isInterruption, StorePair } from "./storePair.ts"
+import { isInterruption, StorePair } from "./storePair.ts"
 import {
-  type CollectChoice,
   collectChoices,
   type StoreScale,
   writerOptions,
@@ -31,8 +32,8 @@ export interface EndingStory {
   readonly options: WriterOptions
   readonly steps: ReadonlyArray<WriterStep>
   /** Collections that come before, so that there is a prefix to keep or to lose. */
-  readonly before: ReadonlyArray<CollectChoice>
-  readonly choice: CollectChoice
+  readonly before: ReadonlyArray<StoreCollectChoice>
+  readonly choice: StoreCollectChoice
   readonly full: boolean
   readonly written: number
   readonly first: number
@@ -128,7 +129,7 @@ const end = (
   calls: number,
   ending: Ending,
   { faulty, pair, story }: Stage,
-  { live, upTo }: Collection
+  { live, upTo }: StoreCollection
 ): Effect.Effect<Exit.Exit<StoreCollected, unknown>> =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(pair.store.collect({ live, upTo }))

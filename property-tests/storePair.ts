@@ -9,7 +9,6 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { assert } from "vitest"
-import type { Extent } from "../src/bytes/extent.ts"
 import { attempt } from "../src/io/attempt.ts"
 import { Io, type IoService } from "../src/io/Io.ts"
 import { Store } from "../src/store/Store.ts"
@@ -20,6 +19,12 @@ import {
   type StoreOptions,
   type StoreService
 } from "../src/store/storeService.ts"
+import {
+  collectionOf,
+  illegalCollection,
+  type StoreCollection
+} from "../src/testing/commands/storeCollections.ts"
+import type { StoreCollectChoice, StoreCollectFault } from "../src/testing/commands/storeSteps.ts"
 import {
   StoreModel,
   type StoreModelCollected,
@@ -35,7 +40,7 @@ import {
   sameStats,
   type StoreRecord
 } from "./storeComparison.ts"
-import type { CollectChoice, CollectFault, StoreStep, WriterOptions, WriterStep } from "./storeSteps.ts"
+import type { StoreStep, WriterOptions, WriterStep } from "./storeSteps.ts"
 
 interface Opened {
   readonly store: StoreService
@@ -44,12 +49,6 @@ interface Opened {
 
 interface Reader extends Opened {
   readonly model: StoreModelReader
-}
-
-/** What a collection is given. */
-export interface Collection {
-  readonly live: ReadonlyArray<Extent>
-  readonly upTo: number
 }
 
 /** An instance, and what it should contain. */
@@ -65,68 +64,6 @@ const maxReaders = 3
 
 export const yields = (times: number): Effect.Effect<void> =>
   Effect.forEach(Array.from({ length: times }), () => Effect.yieldNow, { discard: true })
-
-/** Of all readable bytes the one at so many thousandths, and the run it lies in. */
-const placeIn = (runs: ReadonlyArray<Extent>, thousandths: number) => {
-  const total = runs.reduce((sum, { length }) => sum + length, 0)
-  let left = Math.min(total - 1, Math.floor((total * thousandths) / 1000))
-  for (const run of runs) {
-    if (left < run.length) return { offset: run.offset + left, end: run.offset + run.length }
-    left -= run.length
-  }
-  return undefined
-}
-
-/** A legal collection: bytes that can all be read, some of them perhaps at or beyond `upTo`. */
-export const collectionOf = (model: StoreModel, choice: CollectChoice): Collection => {
-  const { committedEnd, suffixStart } = model
-  const runs = model.extents()
-  const live = choice.live.flatMap(({ at, length }) => {
-    const place = runs.length === 0 ? undefined : placeIn(runs, at)
-    if (place === undefined) return []
-    return [{ offset: place.offset, length: Math.min(length, place.end - place.offset) }]
-  })
-  return { live, upTo: suffixStart + Math.floor(((committedEnd - suffixStart) * choice.upTo) / 1000) }
-}
-
-/** An illegal collection; undefined where the store isn't one in which this can go wrong. */
-const illegalCollection = (
-  model: StoreModel,
-  fault: CollectFault,
-  thousandths: number
-): Collection | undefined => {
-  const { committed, committedEnd, suffixStart } = model
-  const live = committed.extents()
-  switch (fault) {
-    case "beyond":
-      return { live, upTo: committedEnd + 1 + Math.floor(thousandths / 10) }
-    case "backwards":
-      return suffixStart === 0
-        ? undefined
-        : { live, upTo: Math.floor(((suffixStart - 1) * thousandths) / 1000) }
-    case "not an offset":
-      return { live, upTo: [-1, 0.5, 2 ** 53][thousandths % 3] }
-    case "no extent": {
-      const wrong = [
-        { offset: -1, length: 1 },
-        { offset: 0, length: -1 },
-        { offset: 0.5, length: 1 },
-        { offset: 2 ** 53 - 1, length: 1 }
-      ]
-      return { live: [...live, wrong[thousandths % wrong.length]], upTo: committedEnd }
-    }
-    case "dead": {
-      const dead = committed.bytes.flatMap((byte, offset) => (byte < 0 ? [offset] : []))
-      const offset = dead[Math.floor(((dead.length - 1) * thousandths) / 1000)]
-      return offset === undefined ? undefined : { live: [{ offset, length: 1 }], upTo: committedEnd }
-    }
-    case "short": {
-      const ends = live.map(({ length, offset }) => offset + length).filter((end) => end < committedEnd)
-      const end = ends[Math.floor(((ends.length - 1) * thousandths) / 1000)]
-      return end === undefined ? undefined : { live: [{ offset: end - 1, length: 2 }], upTo: committedEnd }
-    }
-  }
-}
 
 /** The part of what a collection tells that the model knows too. */
 const toldBy = (collected: StoreCollected): StoreModelCollected => {
@@ -365,7 +302,7 @@ export class StorePair {
     })
   }
 
-  private collectOptions({ live, upTo }: Collection, streamed: boolean): StoreCollectOptions {
+  private collectOptions({ live, upTo }: StoreCollection, streamed: boolean): StoreCollectOptions {
     let copied = 0
     return {
       live: streamed ? Stream.fromIterable(live) : live,
@@ -378,7 +315,7 @@ export class StorePair {
     }
   }
 
-  private collect(choice: CollectChoice, dryRun: boolean): Stepping {
+  private collect(choice: StoreCollectChoice, dryRun: boolean): Stepping {
     return Effect.gen({ self: this }, function* () {
       if (this.writer === undefined) return
       const { model, store } = this
@@ -406,7 +343,7 @@ export class StorePair {
     })
   }
 
-  private illegalCollect(fault: CollectFault, thousandths: number): Stepping {
+  private illegalCollect(fault: StoreCollectFault, thousandths: number): Stepping {
     return Effect.gen({ self: this }, function* () {
       const collection = illegalCollection(this.model, fault, thousandths)
       if (this.writer === undefined || collection === undefined) return

@@ -16,10 +16,11 @@ import { Store } from "../src/store/Store.ts"
 import type { StoreService } from "../src/store/storeService.ts"
 import type { StoreModelState } from "../src/testing/models/store.ts"
 import { watchedIo } from "../test/file/watchedIo.ts"
+import { collectionOf } from "../src/testing/commands/storeCollections.ts"
+import type { StoreCollectChoice } from "../src/testing/commands/storeSteps.ts"
 import { sameContent, sameReads } from "./storeComparison.ts"
-import { collectionOf, StorePair, yields } from "./storePair.ts"
+import { StorePair, yields } from "./storePair.ts"
 import {
-  type CollectChoice,
   collectChoices,
   type ReadChoice,
   readLists,
@@ -30,7 +31,7 @@ import {
   type WriterStep
 } from "./storeSteps.ts"
 
-type Turn = WriterStep | { readonly step: "collect"; readonly choice: CollectChoice }
+type Turn = WriterStep | { readonly step: "collect"; readonly choice: StoreCollectChoice }
 
 export interface ReadersStory {
   readonly options: WriterOptions

@@ -1,27 +1,34 @@
 /**
- * What can be done to a store, at random. Places are told in thousandths, of whatever there is when
- * a step is taken, so that every list of steps makes sense, and so does every shorter one.
+ * What can be done to a store of lacuna's, at random: what `lacuna/testing` does to anybody's, and what only this
+ * one can, or tells of.
  */
 import * as fc from "fast-check"
+import {
+  oftenSmall,
+  smallStoreSizes,
+  type StoreCollectChoice,
+  storeCollectChoices,
+  type StoreCollectStep,
+  storeCollectSteps,
+  type StoreReadChoice,
+  storeReadChoices,
+  type StoreSizes,
+  type StoreWriterStep,
+  storeWriterSteps
+} from "../src/testing/commands/storeSteps.ts"
 
 /** How large things are. */
-export interface StoreScale {
+export interface StoreScale extends StoreSizes {
   readonly chunkSizes: ReadonlyArray<number | undefined>
   readonly thresholds: ReadonlyArray<number | undefined>
-  readonly size: fc.Arbitrary<number>
-  readonly length: fc.Arbitrary<number>
   readonly steps: number
 }
-
-const oftenSmall = (small: number, large: number): fc.Arbitrary<number> =>
-  fc.oneof({ weight: 5, arbitrary: fc.nat(small) }, { weight: 1, arbitrary: fc.nat(large) })
 
 /** Records of some bytes: chunks are full and buffers flushed at every second step. */
 export const small: StoreScale = {
   chunkSizes: [1, 7, 16, 64, 300, undefined],
   thresholds: [1, 16, 100, undefined],
-  size: oftenSmall(40, 700),
-  length: oftenSmall(60, 1500),
+  ...smallStoreSizes(fc),
   steps: 40
 }
 
@@ -29,8 +36,8 @@ export const small: StoreScale = {
 export const large: StoreScale = {
   chunkSizes: [70_000, 150_000, undefined],
   thresholds: [1000, 65_536, undefined],
-  size: oftenSmall(30_000, 200_000),
-  length: oftenSmall(70_000, 300_000),
+  size: oftenSmall(fc, 30_000, 200_000),
+  length: oftenSmall(fc, 70_000, 300_000),
   steps: 14
 }
 
@@ -40,20 +47,14 @@ export interface WriterOptions {
   readonly verifyReads: boolean
 }
 
-export interface ReadChoice {
+export interface ReadChoice extends StoreReadChoice {
   readonly how: "read" | "readInto" | "unsafe.readInto"
-  /** Near the end of a run or of a chunk, or anywhere. */
-  readonly near: boolean
-  readonly at: number
-  readonly plus: number
-  readonly length: number
 }
 
 /** The same operations may also be made while a collection is under way. */
 export type WriterStep =
-  | { readonly step: "append" | "unsafe.append"; readonly size: number }
-  | { readonly step: "appendAll"; readonly sizes: ReadonlyArray<number> }
-  | { readonly step: "commit" | "rollback" | "split" }
+  | StoreWriterStep
+  | { readonly step: "unsafe.append"; readonly size: number }
   /** Fibers that each append one record and commit, and others that only commit, and are interrupted. */
   | {
       readonly step: "commits"
@@ -61,39 +62,27 @@ export type WriterStep =
       readonly interruptedAfter: ReadonlyArray<number>
     }
 
-export interface CollectChoice {
-  /** Between the last collection's and the committed end. */
-  readonly upTo: number
-  readonly live: ReadonlyArray<{ readonly at: number; readonly length: number }>
-  readonly streamed: boolean
-}
-
-/** What is wrong about a collection. */
-export type CollectFault = "beyond" | "backwards" | "dead" | "short" | "not an offset" | "no extent"
-
 /** Which instance: the writer, or a reader if there are as many. */
 type Who = number
 
 export type StoreStep =
   | WriterStep
+  | StoreCollectStep
   | { readonly step: "open"; readonly clean: boolean; readonly options: WriterOptions }
   | { readonly step: "close" | "second writer" }
-  | { readonly step: "collect" | "dry run"; readonly choice: CollectChoice }
   | {
       readonly step: "collect meanwhile"
-      readonly choice: CollectChoice
+      readonly choice: StoreCollectChoice
       readonly meanwhile: ReadonlyArray<{ readonly yields: number; readonly then: WriterStep }>
       readonly interrupted: boolean
     }
-  | { readonly step: "illegal collect"; readonly fault: CollectFault; readonly at: number }
   | { readonly step: "open reader"; readonly verifyReads: boolean }
   | { readonly step: "refresh" | "close reader" | "check"; readonly who: Who }
   | { readonly step: "backup"; readonly who: Who; readonly made: boolean }
   | { readonly step: "reads"; readonly who: Who; readonly reads: ReadonlyArray<ReadChoice> }
 
-const thousandths = fc.nat(1000)
 const who = fc.nat(3)
-const yields = oftenSmall(8, 300)
+const yields = oftenSmall(fc, 8, 300)
 
 export const writerOptions = (scale: StoreScale): fc.Arbitrary<WriterOptions> =>
   fc.record({
@@ -102,22 +91,16 @@ export const writerOptions = (scale: StoreScale): fc.Arbitrary<WriterOptions> =>
     verifyReads: fc.boolean()
   })
 
-export const writerSteps = ({ size }: StoreScale): fc.Arbitrary<WriterStep> => {
-  const one = fc.constantFrom
+export const writerSteps = (scale: StoreScale): fc.Arbitrary<WriterStep> => {
+  const { size } = scale
   const record = size.map((bytes) => bytes + 1)
   return fc.oneof(
-    { weight: 6, arbitrary: fc.record({ step: one("append" as const), size }) },
-    { weight: 3, arbitrary: fc.record({ step: one("unsafe.append" as const), size }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({ step: one("appendAll" as const), sizes: fc.array(size, { maxLength: 6 }) })
-    },
-    { weight: 4, arbitrary: fc.record({ step: one("commit" as const) }) },
-    { weight: 2, arbitrary: fc.record({ step: one("rollback" as const, "split" as const) }) },
+    { weight: 15, arbitrary: storeWriterSteps(fc, scale) },
+    { weight: 3, arbitrary: fc.record({ step: fc.constant("unsafe.append" as const), size }) },
     {
       weight: 1,
       arbitrary: fc.record({
-        step: one("commits" as const),
+        step: fc.constant("commits" as const),
         sizes: fc.array(record, { minLength: 1, maxLength: 4 }),
         interruptedAfter: fc.array(fc.nat(12), { maxLength: 3 })
       })
@@ -125,34 +108,14 @@ export const writerSteps = ({ size }: StoreScale): fc.Arbitrary<WriterStep> => {
   )
 }
 
-export const collectChoices = ({ length }: StoreScale): fc.Arbitrary<CollectChoice> =>
-  fc.record({
-    upTo: fc.oneof({ weight: 3, arbitrary: thousandths }, { weight: 1, arbitrary: fc.constantFrom(0, 1000) }),
-    live: fc.oneof(
-      { weight: 1, arbitrary: fc.constant([]) },
-      { weight: 6, arbitrary: fc.array(fc.record({ at: thousandths, length }), { maxLength: 12 }) }
-    ),
-    streamed: fc.boolean()
-  })
+export const collectChoices = (scale: StoreScale): fc.Arbitrary<StoreCollectChoice> =>
+  storeCollectChoices(fc, scale)
 
-export const readLists = ({ length }: StoreScale): fc.Arbitrary<ReadonlyArray<ReadChoice>> =>
-  fc.array(
-    fc.record({
-      how: fc.constantFrom("read" as const, "readInto" as const, "unsafe.readInto" as const),
-      near: fc.boolean(),
-      at: fc.oneof(
-        { weight: 20, arbitrary: thousandths },
-        { weight: 1, arbitrary: fc.constantFrom(-1, 0.5, NaN) }
-      ),
-      plus: fc.integer({ min: -3, max: 3 }),
-      length: fc.oneof(
-        { weight: 20, arbitrary: length },
-        { weight: 4, arbitrary: fc.constant(0) },
-        { weight: 1, arbitrary: fc.constantFrom(-1, 1.5, 2 ** 40) }
-      )
-    }),
-    { minLength: 1, maxLength: 12 }
-  )
+export const readLists = (scale: StoreScale): fc.Arbitrary<ReadonlyArray<ReadChoice>> => {
+  const how = fc.constantFrom("read" as const, "readInto" as const, "unsafe.readInto" as const)
+  const choice = fc.tuple(how, storeReadChoices(fc, scale)).map(([how, read]) => ({ how, ...read }))
+  return fc.array(choice, { minLength: 1, maxLength: 12 })
+}
 
 const steps = (scale: StoreScale): fc.Arbitrary<StoreStep> => {
   const one = fc.constantFrom
@@ -168,7 +131,7 @@ const steps = (scale: StoreScale): fc.Arbitrary<StoreStep> => {
       })
     },
     { weight: 1, arbitrary: fc.record({ step: one("close" as const, "second writer" as const) }) },
-    { weight: 3, arbitrary: fc.record({ step: one("collect" as const, "dry run" as const), choice }) },
+    { weight: 4, arbitrary: storeCollectSteps(fc, scale) },
     {
       weight: 2,
       arbitrary: fc.record({
@@ -176,14 +139,6 @@ const steps = (scale: StoreScale): fc.Arbitrary<StoreStep> => {
         choice,
         meanwhile: fc.array(fc.record({ yields, then: writerSteps(scale) }), { maxLength: 5 }),
         interrupted: fc.boolean()
-      })
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        step: one("illegal collect" as const),
-        fault: one<CollectFault>("beyond", "backwards", "dead", "short", "not an offset", "no extent"),
-        at: thousandths
       })
     },
     {

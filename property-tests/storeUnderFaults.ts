@@ -13,11 +13,11 @@ import { Io, type IoService } from "../src/io/Io.ts"
 import { Store } from "../src/store/Store.ts"
 import type { StoreService } from "../src/store/storeService.ts"
 import { StoreModel, type StoreModelState } from "../src/testing/models/store.ts"
+import { collectionOf } from "../src/testing/commands/storeCollections.ts"
+import type { StoreCollectChoice } from "../src/testing/commands/storeSteps.ts"
 import { noDebris, sameContent } from "./storeComparison.ts"
 import { type Fault, faults, FaultyIo } from "./storeFaults.ts"
-import { collectionOf } from "./storePair.ts"
 import {
-  type CollectChoice,
   collectChoices,
   type StoreScale,
   writerOptions,
@@ -28,7 +28,7 @@ import {
 
 export type FaultyStep =
   | Exclude<WriterStep, { readonly step: "commits" }>
-  | { readonly step: "collect"; readonly choice: CollectChoice }
+  | { readonly step: "collect"; readonly choice: StoreCollectChoice }
   | { readonly step: "open"; readonly options: WriterOptions }
   | { readonly step: "arm"; readonly fault: Fault }
   | { readonly step: "disarm" }
