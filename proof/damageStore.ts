@@ -72,6 +72,12 @@ const subjectOf = (image: StoreImage, name: string, effort: number): Subject => 
   }
 }
 
+/** Whose turn it is to look at a damage; undefined where all do. */
+const turnOf = (damage: Damage): number | undefined => {
+  if (damage.kind === "flip") return (damage.byte + damage.bit) % 3
+  return damage.kind === "cut" ? damage.length % 3 : undefined
+}
+
 const paths = (image: StoreImage): ReadonlyArray<string> =>
   [...image.files.keys()].map((name) => `${directory}/${name}`)
 
@@ -91,14 +97,15 @@ function* cases(image: StoreImage, other: StoreImage, { effort }: PartOptions): 
       limitBytes: 1 << 25,
       judge: (damaged, damage) => {
         tried.put(name, damaged)
-        // But for control, all three see a file through the same code: they take turns.
-        const isTurn = effort < 5 && name !== control && damage.kind === "flip"
-        const turn = isTurn ? (damage.byte + damage.bit) % 3 : undefined
+        // All three see a file through the same code: they take turns. Of control damageControl.ts tries every bit.
+        const turn = effort < 5 ? turnOf(damage) : undefined
         const hasTurn = (whose: number): boolean => turn === undefined || turn === whose
         const states = name === control ? [previous] : []
+        // A reader takes a slot that is damaged for one that is being written.
+        const isSilent = name === control && turn === 1
         try {
           return look(tried, image, {
-            ...{ name, bytes: damaged, states, mustTell: mustTell(damage) },
+            ...{ name, bytes: damaged, states, mustTell: mustTell(damage) && !isSilent },
             ...{ isChecked: hasTurn(0), readers: hasTurn(1), writers: hasTurn(2) }
           })
         } finally {
