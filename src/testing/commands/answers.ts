@@ -54,7 +54,7 @@ export const outcomeOf = async <A>(engine: Engine, ask: () => Answer<A>): Promis
   try {
     return { value: await valueOf(ask) }
   } catch (error) {
-    const refusal = (engine.refusalOf ?? taggedRefusal)(error)
+    const refusal = engine.refusalOf === undefined ? taggedRefusal(error) : engine.refusalOf(error)
     if (refusal === undefined) throw error
     return refusal
   }

@@ -111,7 +111,7 @@ export const leaveAppendOnlyFile = async (
       checkOutcome(await outcomeOf(real.engine, () => handle.close()), open.close(), "the last close")
     }
   } else {
-    const { leave } = handle
+    const leave = handle.leave.bind(handle)
     checkOutcome(await outcomeOf(real.engine, () => leave()), { value: undefined }, "leaving the file")
     open.endScope()
   }
@@ -182,7 +182,7 @@ const takeOnFile = async (
   switch (step.step) {
     case "append":
     case "unsafeAppend": {
-      const append = step.step === "append" ? handle.append : handle.unsafeAppend
+      const append = (step.step === "append" ? handle.append : handle.unsafeAppend)?.bind(handle)
       if (append === undefined) return
       const bytes = fresh.take(step.size)
       const plain = Array.from(bytes)
@@ -192,7 +192,7 @@ const takeOnFile = async (
       break
     }
     case "appendAll": {
-      const { appendAll } = handle
+      const appendAll = handle.appendAll?.bind(handle)
       if (appendAll === undefined) return
       const records = step.sizes.map((size) => fresh.take(size))
       const plain = records.map((record) => Array.from(record))
@@ -210,7 +210,7 @@ const takeOnFile = async (
       )
       break
     case "fsync": {
-      const { fsync } = handle
+      const fsync = handle.fsync?.bind(handle)
       if (fsync !== undefined)
         await same(
           () => fsync(),
@@ -225,7 +225,7 @@ const takeOnFile = async (
       )
       break
     case "refreshEndPoff": {
-      const { refreshEndPoff } = handle
+      const refreshEndPoff = handle.refreshEndPoff?.bind(handle)
       if (refreshEndPoff === undefined) return
       await same(
         () => refreshEndPoff(step.end),
@@ -240,12 +240,13 @@ const takeOnFile = async (
       )
       break
     case "readInto":
-      await into(handle.readInto, step)
+      await into(handle.readInto?.bind(handle), step)
       break
     case "unsafeReadInto":
-      await into(handle.unsafeReadInto, step)
+      await into(handle.unsafeReadInto?.bind(handle), step)
   }
-  const { emptyBuffer, endPoff } = handle
+  const emptyBuffer = handle.emptyBuffer?.bind(handle)
+  const endPoff = handle.endPoff?.bind(handle)
   const after = `after ${stepName(step)}`
   if (endPoff !== undefined) {
     checkOutcome(await outcomeOf(engine, () => endPoff()), { value: open.endPoff() }, `endPoff ${after}`)
@@ -290,7 +291,7 @@ export const checkAppendOnlyFileBytes = async (
   { disk, exists }: AppendOnlyFileState,
   { engine }: AppendOnlyFileReal
 ): Promise<void> => {
-  const { bytes } = engine
+  const bytes = engine.bytes?.bind(engine)
   if (bytes === undefined || !exists) return
   const outcome = await outcomeOf(engine, () => bytes())
   if (!("value" in outcome))

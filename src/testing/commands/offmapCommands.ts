@@ -179,7 +179,6 @@ const ask = async (
   map: OffmapAnswers,
   { engine, maxOffset }: { readonly engine: OffmapEngine; readonly maxOffset: number }
 ): Promise<void> => {
-  const { entries, find, locate, next } = map
   for (const offset of askedOffsets(model.bindings, seed)) {
     if (offset > maxOffset) continue
     const same = async (
@@ -190,11 +189,12 @@ const ask = async (
       if (answer === undefined) return
       checkAnswer(await outcomeOf(engine, () => answer(offset)), expected, `${name}(${offset})`)
     }
-    await same("translate", map.translate, model.translate(offset))
-    await same("find", find, model.find(offset))
-    await same("locate", locate, model.locate(offset))
-    await same("next", next, model.next(offset))
+    await same("translate", map.translate.bind(map), model.translate(offset))
+    await same("find", map.find?.bind(map), model.find(offset))
+    await same("locate", map.locate?.bind(map), model.locate(offset))
+    await same("next", map.next?.bind(map), model.next(offset))
   }
+  const entries = map.entries?.bind(map)
   if (entries === undefined) return
   const outcome = await outcomeOf(engine, () => entries())
   if (!("value" in outcome)) throw new LawBroken(`entries: ${outcome.failure}`)

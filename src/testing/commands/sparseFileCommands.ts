@@ -140,7 +140,11 @@ export const takeSparseFileWriting = async (
     const silent = "value" in found && found.value === undefined && "value" in wanted
     checkOutcome(found, silent ? { value: undefined } : wanted, stepName(step))
   }
-  const { appendBytes, appendFrom, currentOffset, entries, mapAdd } = writing
+  const appendBytes = writing.appendBytes?.bind(writing)
+  const appendFrom = writing.appendFrom?.bind(writing)
+  const mapAdd = writing.mapAdd?.bind(writing)
+  const currentOffset = writing.currentOffset?.bind(writing)
+  const entries = writing.entries?.bind(writing)
   switch (step.step) {
     case "appendBytes": {
       if (appendBytes === undefined) return
@@ -194,7 +198,7 @@ const checkRead = async (
   file: SparseFileModel,
   { engine, reading }: { readonly engine: Engine; readonly reading: SparseFileReading }
 ): Promise<void> => {
-  const { mapFind, nextValidOffset, readRange } = reading
+  const readRange = reading.readRange?.bind(reading)
   const what = `${length} bytes at ${offset}`
   checkOutcome(
     await outcomeOf(engine, () => reading.read(offset, length)),
@@ -220,8 +224,8 @@ const checkRead = async (
     const found = await outcomeOf(engine, () => answer(offset))
     checkEqual("value" in found ? found.value : found.failure, expected, `${name}(${offset})`)
   }
-  await sameOffset("nextValidOffset", nextValidOffset, file.next(offset))
-  await sameOffset("mapFind", mapFind, file.mapFind(offset))
+  await sameOffset("nextValidOffset", reading.nextValidOffset?.bind(reading), file.next(offset))
+  await sameOffset("mapFind", reading.mapFind?.bind(reading), file.mapFind(offset))
 }
 
 /** What is worth reading of any file: around the edges of its bindings. */
@@ -245,7 +249,7 @@ const promote = async (state: SparseFileState, real: SparseFileReal): Promise<vo
   const reading = opened.value
   real.reading = reading
   state.isPromoted = true
-  const { extents } = reading
+  const extents = reading.extents?.bind(reading)
   if (extents !== undefined) {
     const found = await outcomeOf(engine, () => extents())
     checkOutcome(plain(found), plain({ value: file.extents() }), "extents")
