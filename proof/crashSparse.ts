@@ -99,4 +99,7 @@ const story = (seed: number): CrashStory<string, Promised> => ({
   goOn
 })
 
-export const part = crashPart(story, { states: 40_000 })
+export const part = crashPart(story, {
+  states: 30_000,
+  exploration: { kills: 1 / 8, within: { exhaustivePieces: 6, samples: 24 } }
+})

@@ -9,7 +9,7 @@ import { maxIdentityBytes } from "../format/extentRecord.ts"
 import { attempt } from "../io/attempt.ts"
 import type { ExtentWriteError } from "./extentFileService.ts"
 import { distrustFresh } from "./extentProving.ts"
-import { beginChanges, compactWhenLarge, rewrite, syncRecord } from "./extentRewriting.ts"
+import { beginChanges, compactWhenLarge, rewrite, syncChanges, syncRecord } from "./extentRewriting.ts"
 import type { ExtentState } from "./extentState.ts"
 import type { SourcePin } from "./extentStore.ts"
 
@@ -137,7 +137,7 @@ const sayClear = (state: ExtentState): Effect.Effect<void, ExtentWriteError> =>
     state.index.clear()
     state.unmarkedBytes = 0
     state.damaged.length = 0
-    yield* syncRecord(state)
+    yield* syncChanges(state)
   })
 
 /**

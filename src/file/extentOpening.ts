@@ -104,9 +104,9 @@ const openRecord = (io: IoService, paths: ExtentPaths, data: IoFile) =>
       // fsync of the directory: whoever gave the record its name may have died before, and without the name, or with
       // that of an older record, nothing that is said in this one counts.
       yield* io.syncDirectory(directoryOf(paths.record))
+      // No fsync: what says that durable bytes are gone was synced before it was followed by a mark, and all else
+      // that comes back or is lost is proved by its checksums. The next flush finds that the record is not synced.
       yield* writeBack(journal, syncedEnd, end)
-      // fsync: what the record says, before what it doesn't tell of is punched, and its mark before a frame behind it.
-      if (!tidy || journal.unsynced) yield* journal.sync
       journal.changed = !tidy
       const opened: OpenedRecord = { index, journal, forgotten: 0, recordReady: !tidy, tidy }
       return opened

@@ -41,9 +41,10 @@ export const syncChanges = (state: ExtentState): Effect.Effect<void, ExtentSyncE
 /**
  * Comes before every change that is made in turn: a record that lacks something, or is large, is written anew.
  *
- * Before the first change since an opening, that the file is in use is made durable, before it has bytes that the
- * record doesn't tell of: so whoever opens it after a crash knows to look for them. What was given up as damaged is
- * made durable here too: its bytes look free, and the durable record would still vouch for them.
+ * Before the first change since an opening, the record says that the file is in use. As long as it isn't
+ * `recordReady` whoever changes the data makes that durable first: so whoever opens it after a crash knows to look
+ * for bytes that the record doesn't tell of. What was given up as damaged is made durable with it: its bytes look
+ * free, and the durable record would still vouch for them.
  */
 export const beginChanges = (state: ExtentState): Effect.Effect<void, ExtentSyncError> =>
   Effect.gen(function* () {
@@ -52,7 +53,6 @@ export const beginChanges = (state: ExtentState): Effect.Effect<void, ExtentSync
     if (state.recordReady) return
     // An empty frame will do.
     yield* attempt<void, ExtentSyncError>(() => state.journal.commit())
-    yield* syncChanges(state)
   })
 
 /** Whether most of the record is past. */

@@ -136,11 +136,10 @@ export class CrashExploration<Found, Note> {
   /** What the process does that comes after one that was killed; gives whether it could. */
   private nextLife(disk: CrashDisk<Note>, origin: Origin<Note>): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function* () {
-      const { resume, shown } = this.story
+      const { resume } = this.story
       const exit = yield* this.recovery(disk)
       this.judge(exit, origin)
       if (!Exit.isSuccess(exit)) return false
-      if (shown !== undefined) disk.note(shown(exit.value))
       if (resume === undefined) return true
       const resuming = resume(exit.value, (note) => disk.note(note))
       const resumed = yield* Effect.exit(resuming.pipe(Effect.scoped, Effect.provideService(Io, disk.io)))
@@ -169,7 +168,7 @@ export class CrashExploration<Found, Note> {
       this.known.set(digest, { exit, notes: depth === 0 ? notes.length : (known?.notes ?? -1) })
       this.judge(exit, origin)
       if (recovered === undefined || !Exit.isSuccess(exit)) return
-      if (goesInside) yield* this.goInside(recovered.disk, exit.value, origin)
+      if (goesInside) yield* this.goInside(recovered.disk, origin)
       if (goesOn) yield* this.goOn(recovered.disk, exit.value, origin)
     })
   }
@@ -179,8 +178,12 @@ export class CrashExploration<Found, Note> {
     return Effect.map(this.recovery(disk), (exit) => ({ disk, exit }))
   }
 
-  private recovery({ io }: CrashDisk<Note>): Effect.Effect<Exit.Exit<Found, unknown>> {
-    return Effect.exit(this.story.recover.pipe(Effect.scoped, Effect.provideService(Io, io)))
+  /** What it found is noted as soon as it is known: the end of the scope comes behind that. */
+  private recovery(disk: CrashDisk<Note>): Effect.Effect<Exit.Exit<Found, unknown>> {
+    const { recover, shown } = this.story
+    const told =
+      shown === undefined ? recover : Effect.map(recover, (found) => (disk.note(shown(found)), found))
+    return Effect.exit(told.pipe(Effect.scoped, Effect.provideService(Io, disk.io)))
   }
 
   private judge(exit: Exit.Exit<Found, unknown>, { at, notes }: Origin<Note>): void {
@@ -193,12 +196,8 @@ export class CrashExploration<Found, Note> {
   }
 
   /** Cuts power during the recovery that was made on `disk`, and behind it. */
-  private goInside(disk: CrashDisk<Note>, found: Found, origin: Origin<Note>): Effect.Effect<void> {
-    const { at, depth, notes } = origin
-    const { shown } = this.story
-    if (shown !== undefined) disk.note(shown(found))
-    else if (disk.log.length === 0) return Effect.void
-    return this.explore(disk, { at: `${at}/`, depth: depth + 1, notes })
+  private goInside(disk: CrashDisk<Note>, { at, depth, notes }: Origin<Note>): Effect.Effect<void> {
+    return disk.log.length === 0 ? Effect.void : this.explore(disk, { at: `${at}/`, depth: depth + 1, notes })
   }
 
   private goOn(disk: CrashDisk<Note>, found: Found, { at, notes }: Origin<Note>): Effect.Effect<void> {
@@ -219,7 +218,6 @@ export class CrashExploration<Found, Note> {
   /** The one case with this name. */
   replay(disk: CrashDisk<Note>, name: string): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { shown } = this.story
       let current = disk
       let origin: Origin<Note> = { at: "", depth: 0, notes: [] }
       for (const step of name.matchAll(/(\d+)(?:(!)|:([0-9a-f]+))/g)) {
@@ -249,7 +247,6 @@ export class CrashExploration<Found, Note> {
         if (at === name) this.judge(exit, { ...origin, at })
         if (!Exit.isSuccess(exit)) return
         if (at === name) return yield* this.goOn(current, exit.value, { ...origin, at })
-        if (shown !== undefined) current.note(shown(exit.value))
       }
     })
   }
