@@ -48,4 +48,4 @@ const story = (seed: number): CrashStory<string, Promised> => ({
   law: (found, notes) => checkPromises(found, notes, nothing)
 })
 
-export const part = crashPart(story, { states: 10_000 })
+export const part = crashPart(story, { states: 8_000 })

@@ -192,6 +192,6 @@ const story = (seed: number): CrashStory<Extents, Noted> => ({
 })
 
 export const part = crashPart(story, {
-  states: 30_000,
+  states: 25_000,
   exploration: { kills: 1 / 8, within: { exhaustivePieces: 6, samples: 24 } }
 })

@@ -100,6 +100,6 @@ const story = (seed: number): CrashStory<string, Promised> => ({
 })
 
 export const part = crashPart(story, {
-  states: 30_000,
+  states: 50_000,
   exploration: { kills: 1 / 8, within: { exhaustivePieces: 6, samples: 24 } }
 })
