@@ -119,7 +119,7 @@ const readAll = (
 type Look = "verify" | "verifyReads" | "reads" | "remote"
 
 /** A file that is read by ranges, and waited for. */
-const remoteOf = (world: DamageWorld, name: string) => {
+export const remoteOf = (world: DamageWorld, name: string) => {
   const bytes = world.get(name)!
   return {
     name,

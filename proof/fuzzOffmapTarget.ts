@@ -43,11 +43,12 @@ const generate = (random: Random): Uint8Array => {
   bytes.set(map.imagePart(layout.cells, layout.pageSums), layout.cells)
   bytes.set(map.index, layout.pageSums)
   bytes.set(encodeOffmapHeader(header))
-  repair(bytes)
+  repairImage(bytes)
   return bytes
 }
 
-const repair = (bytes: Uint8Array): void => {
+/** Puts the checksums right, and the length where the counts say one that is there. */
+export const repairImage = (bytes: Uint8Array): void => {
   if (bytes.length < offmapHeaderBytes) return
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const wide = (at: number): number => view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true)
@@ -139,7 +140,7 @@ const run = (input: Uint8Array): void => {
 export const offmapTarget: FuzzTarget = {
   name: "offmap",
   generate,
-  repair,
+  repair: repairImage,
   run,
   isRefusal: refusal,
   dictionary: [],

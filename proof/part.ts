@@ -9,6 +9,10 @@ export interface PartOptions {
   readonly effort: number
   /** Replays one case alone: the `at` of a failure. */
   readonly at: string | undefined
+  /** Ends at the first failure: for whoever asks whether there is one. */
+  readonly untilFailure?: boolean | undefined
+  /** Only cases, or decoders, whose names begin so. */
+  readonly cases?: string | undefined
 }
 
 /** A case in which the engine did what it must not. */

@@ -20,5 +20,6 @@ export const parts: Readonly<Record<string, () => Promise<Part>>> = {
   faultOffloaded: async () => (await import("./faultOffloaded.ts")).part,
   faultSparse: async () => (await import("./faultSparse.ts")).part,
   faultStore: async () => (await import("./faultStore.ts")).part,
+  forgedFormats: async () => (await import("./forgedFormats.ts")).part,
   fuzzFormats: async () => (await import("./fuzzFormats.ts")).part
 }
