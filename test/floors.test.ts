@@ -103,9 +103,25 @@ describe("the floors of src", () => {
   })
 
   it("needs no test tool at run time", () => {
-    const tools = all.filter(
-      ({ from, to }) => to === "vitest" || (to === "fast-check" && !from.endsWith(".arbitrary.ts"))
-    )
+    const tools = all.filter(({ to, typeOnly }) => to === "vitest" || (to === "fast-check" && !typeOnly))
     assert.deepStrictEqual(tools, [])
+    // Its declaration is shipped with a comment without which nobody could do without fast-check.
+    const typed = all.filter(({ to }) => to === "fast-check").map(({ from }) => from)
+    assert.deepStrictEqual(typed, ["testing/commands/fastCheck.ts"])
+  })
+
+  it("loads nothing of Node for lacuna/testing but a checksum", () => {
+    const reached = new Set<string>(["testing/index.ts"])
+    for (const from of reached) {
+      for (const { to } of local.filter((entry) => entry.from === from && !entry.typeOnly)) reached.add(to)
+    }
+    assert.isAbove(reached.size, 100)
+    const native = all.filter(
+      ({ from, to, typeOnly }) => reached.has(from) && !typeOnly && to.startsWith("node:")
+    )
+    assert.deepStrictEqual(
+      native.map(({ to }) => to),
+      ["node:zlib"]
+    )
   })
 })

@@ -2,15 +2,20 @@
  * lacuna/testing: what others can hold their own storage code to.
  *
  * Suites are lists of `{ name, run }` for any test runner; models are plain classes, too simple to
- * be wrong. Nothing here needs a test runner or fast-check when it runs.
+ * be wrong; commands hold engines against them and are given fast-check; explorations lose power, fail
+ * calls and damage bytes. Nothing here needs a test runner or fast-check when it is loaded. docs/testing.md has
+ * an example of each.
  */
 export * from "./byteSourceSuite.ts"
-export type { CrashContent } from "./crashContent.ts"
-export type { CrashDisk, CrashImage } from "./crashDisk.ts"
-export type { CrashEvent, EntryChanges } from "./crashLog.ts"
-export { CrashMedium, imageDigest, type Piece } from "./crashMedium.ts"
 export type { Answer, Engine, Outcome, Refusal } from "./commands/answers.ts"
-export * from "./commands/appendOnlyFileCommands.ts"
+export {
+  appendOnlyFileCommands,
+  type AppendOnlyFileEngine,
+  type AppendOnlyFileHandle,
+  type AppendOnlyFileReal,
+  appendOnlyFileSetup,
+  AppendOnlyFileState
+} from "./commands/appendOnlyFileCommands.ts"
 export * from "./commands/appendOnlyFileSteps.ts"
 export type { Arbitrary, FastCheck } from "./commands/fastCheck.ts"
 export { lacunaAppendOnlyFile } from "./commands/lacunaAppendOnlyFile.ts"
@@ -18,12 +23,47 @@ export { lacunaSparseFile } from "./commands/lacunaSparseFile.ts"
 export { lacunaStore } from "./commands/lacunaStore.ts"
 export { type ModelCommand, type ModelSetup, runCommands } from "./commands/modelCommand.ts"
 export * from "./commands/offmapCommands.ts"
-export * from "./commands/offmapShapes.ts"
-export * from "./commands/sparseFileCommands.ts"
-export * from "./commands/sparseFileSteps.ts"
+export {
+  ascendingBindings,
+  askedOffsets,
+  type BindingOrder,
+  bindingOrders,
+  inOrder
+} from "./commands/offmapShapes.ts"
+export {
+  sparseFileCommands,
+  type SparseFileEngine,
+  type SparseFileFeatures,
+  type SparseFileReading,
+  type SparseFileReal,
+  sparseFileSetup,
+  SparseFileState,
+  type SparseFileWriting
+} from "./commands/sparseFileCommands.ts"
+export {
+  smallSparseFiles,
+  type SparseFileScale,
+  type SparseFileStep,
+  sparseFileSteps,
+  type SparseFileWritingStep
+} from "./commands/sparseFileSteps.ts"
 export type { StoreCollection } from "./commands/storeCollections.ts"
 export * from "./commands/storeCommands.ts"
-export * from "./commands/storeSteps.ts"
+export {
+  smallStoreSizes,
+  type StoreCollectChoice,
+  type StoreCollectFault,
+  type StoreCollectStep,
+  type StoreCommandStep,
+  type StoreReadChoice,
+  type StoreSizes,
+  storeSteps,
+  type StoreWriterStep
+} from "./commands/storeSteps.ts"
+export type { CrashContent } from "./crashContent.ts"
+export type { CrashDisk, CrashImage } from "./crashDisk.ts"
+export type { CrashEvent, EntryChanges } from "./crashLog.ts"
+export { CrashMedium, imageDigest, type Piece } from "./crashMedium.ts"
 export * from "./damage.ts"
 export { DigestSet } from "./digestSet.ts"
 export * from "./exploreCrashes.ts"

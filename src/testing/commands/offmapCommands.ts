@@ -14,6 +14,7 @@ import type { Binding } from "../../bytes/extent.ts"
 import { Offmap, type OffmapService } from "../../file/Offmap.ts"
 import { checkEqual, LawBroken } from "../law.ts"
 import { modelEnd, OffmapBuilderModel, OffmapModel } from "../models/offmap.ts"
+import { Random } from "../random.ts"
 import { type Answer, checkOutcome, type Engine, type Outcome, outcomeOf } from "./answers.ts"
 import { type Arbitrary, type FastCheck, oneOf } from "./fastCheck.ts"
 import { commandOf, type ModelCommand, type ModelSetup, stepName } from "./modelCommand.ts"
@@ -35,7 +36,10 @@ export interface OffmapAnswers {
 
 /** A map in the making. */
 export interface OffmapBuilding {
-  /** May refuse with `InvalidArgument` what overlaps the one added before; `build` refuses it at the latest. */
+  /**
+   * Refuses with `InvalidArgument`, and does not take, what overlaps the last of those that came in ascending order;
+   * other overlaps are for `build` to refuse.
+   */
   readonly add: (binding: Binding) => Answer<unknown>
   /** A map of all that was added. Adding goes on afterwards, and the map stays as it is. */
   readonly build: () => Answer<OffmapAnswers>
@@ -172,15 +176,24 @@ const checkAnswer = (found: Outcome<unknown>, expected: unknown, what: string): 
   }
 }
 
-/** Every question, at all offsets that are worth asking for. */
+/** At so many offsets a map is asked at once. */
+const questions = 300
+
+/** Those that are worth asking for, or some of them. */
+const chosenOffsets = (model: OffmapModel, seed: number, maxOffset: number): ReadonlyArray<number> => {
+  const random = new Random(seed)
+  const all = [...askedOffsets(model.bindings, seed)].filter((offset) => offset <= maxOffset)
+  return all.filter(() => random.fraction() * all.length < questions)
+}
+
+/** Every question, at offsets that are worth asking for. */
 const ask = async (
   seed: number,
   model: OffmapModel,
   map: OffmapAnswers,
   { engine, maxOffset }: { readonly engine: OffmapEngine; readonly maxOffset: number }
 ): Promise<void> => {
-  for (const offset of askedOffsets(model.bindings, seed)) {
-    if (offset > maxOffset) continue
+  for (const offset of chosenOffsets(model, seed, maxOffset)) {
     const same = async (
       name: string,
       answer: ((at: number) => Answer<unknown>) | undefined,
