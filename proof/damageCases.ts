@@ -6,7 +6,7 @@ import { exploreDamage, type ExploreDamageOptions } from "../src/testing/explore
 import { guard, installMeter } from "./damageHooks.ts"
 import type { PartFailure, PartOptions, PartReport } from "./part.ts"
 
-export interface DamageCase extends Omit<ExploreDamageOptions, "guard" | "meter" | "at"> {
+export interface DamageCase extends Omit<ExploreDamageOptions, "guard" | "meter" | "at" | "untilFailure"> {
   /** Unique in its part. */
   readonly name: string
 }
@@ -17,7 +17,7 @@ const maxFailures = 12
 /** Tries all cases, or the one that is asked for, and counts. */
 export const runDamageCases = async (
   cases: Iterable<DamageCase>,
-  { at }: PartOptions
+  { at, cases: begin = "", untilFailure }: PartOptions
 ): Promise<PartReport> => {
   const meter = installMeter()
   // Most of what a short decoder takes is the stack of its error, which only a replay is curious about.
@@ -28,10 +28,11 @@ export const runDamageCases = async (
   const cut = at?.lastIndexOf("/") ?? -1
   let found = at === undefined
   for (const { name, ...options } of cases) {
-    if (at !== undefined && name !== at.slice(0, cut)) continue
+    if (at === undefined ? !name.startsWith(begin) : name !== at.slice(0, cut)) continue
+    if (untilFailure === true && failed > 0) break
     found = true
     const one = at === undefined ? {} : { at: at.slice(cut + 1) }
-    const explored = await exploreDamage({ ...options, ...one, guard, meter })
+    const explored = await exploreDamage({ ...options, ...one, guard, meter, untilFailure })
     const { flip, grow, stale, swap, zero } = explored.kinds
     counts["flipped bits"] += flip
     counts.sectors += zero + swap + stale

@@ -14,88 +14,25 @@ import { ExtentFile } from "../src/file/ExtentFile.ts"
 import { loadRecord } from "../src/file/extentLoading.ts"
 import {
   decodeExtentRecordHeader,
+  extentEntryKind,
   extentFrameClaim,
+  extentFrameHeaderBytes,
   extentRecordHeaderBytes
 } from "../src/format/extentRecord.ts"
-import type { IoFile } from "../src/io/Io.ts"
 import type { Damage } from "../src/testing/damage.ts"
 import type { DamageVerdict } from "../src/testing/exploreDamage.ts"
 import { type DamageCase, runDamageCases } from "./damageCases.ts"
+import { type ExtentFiles, makeFiles, objectBytes, path, pieceOf, recordPath } from "./damageExtentFiles.ts"
 import { DamageWorld, isSame } from "./damageWorld.ts"
+import { fileOf } from "./forgedExtents.ts"
 import type { PartOptions } from "./part.ts"
-
-const path = "/object"
-const recordPath = "/object.extents"
-const objectBytes = 40_000
-const object = Uint8Array.from({ length: objectBytes }, (_, i) => 1 + ((i * 13 + (i >> 7)) % 255))
-const pieceOf = (offset: number, length: number): Uint8Array => object.subarray(offset, offset + length)
-
-interface ExtentFiles {
-  readonly name: string
-  readonly data: Uint8Array
-  readonly record: Uint8Array
-  /** The record as it was some changes before. */
-  readonly stale: Uint8Array
-  /** What was flushed, and not touched since. */
-  readonly kept: ReadonlyArray<Extent>
-}
-
-/** A history of so many rounds, with all kinds of entries, that ends in one of these ways. */
-const makeFiles = (name: string, end: "closed" | "flushed" | "killed", rounds: number): ExtentFiles => {
-  const world = new DamageWorld()
-  let stale = new Uint8Array(0)
-  let kept: ReadonlyArray<Extent> = []
-  const images = (): { data: Uint8Array; record: Uint8Array } => ({
-    data: world.get(path)!,
-    record: world.get(recordPath)!
-  })
-  const live = world.run(
-    Effect.gen(function* () {
-      const file = yield* ExtentFile.open(path)
-      yield* file.pin({ identity: "v1", length: objectBytes }, "the object")
-      for (let round = 0; round < rounds; round++) {
-        const at = round * 2000
-        yield* file.createExtent(at, pieceOf(at, 900))
-        yield* file.createExtent(at + 1200, pieceOf(at + 1200, 300))
-        yield* file.createExtent(at + 1600, pieceOf(at + 1600, 7))
-        yield* file.flush
-        stale = images().record.slice()
-        yield* file.createExtent(at + 500, pieceOf(at + 500, 600))
-        yield* file.deleteExtent(at + 1200)
-        yield* file.flush
-      }
-      kept = file.extents().map((extent) => ({ ...extent }))
-      yield* file.createExtent(rounds * 2000, pieceOf(rounds * 2000, 100))
-      yield* file.createExtent(rounds * 2000 + 60, pieceOf(rounds * 2000 + 60, 100))
-      if (end === "killed") return images()
-      yield* file.flush
-      kept = file.extents().map((extent) => ({ ...extent }))
-      return end === "flushed" ? images() : undefined
-    })
-  )
-  return { name, stale, kept, ...(live ?? images()) }
-}
-
-/** A file that is nothing but these bytes, for a reader. */
-const fileOf = (bytes: Uint8Array): IoFile => {
-  const readSomeAt = (offset: number, buffer: Uint8Array): number => {
-    const part = bytes.subarray(offset, offset + buffer.length)
-    buffer.set(part)
-    return part.length
-  }
-  return {
-    path: recordPath,
-    size: Effect.succeed(bytes.length),
-    readSomeAt: (offset: number, buffer: Uint8Array) => Effect.sync(() => readSomeAt(offset, buffer))
-  } as unknown as IoFile
-}
 
 /** The slots of the header. */
 const slots = { from: 40, to: extentRecordHeaderBytes }
 
 /** What a record says, as text. */
 const loaded = (world: DamageWorld, bytes: Uint8Array): string => {
-  const { index } = world.run(loadRecord(fileOf(bytes)))
+  const { index } = world.run(loadRecord(fileOf(bytes, recordPath)))
   const { extents, pieces, pinned } = index
   const lines: Array<string> = [JSON.stringify(pinned)]
   for (let at = extents.first(); at !== -1; at = extents.next(at)) {
@@ -127,11 +64,34 @@ const prefixesOf = (world: DamageWorld, record: Uint8Array, from: number): Reado
 /** Whether the slots went back together with frames: a record as it was then. */
 const isOlder = (damage: Damage): boolean => damage.kind === "stale" && damage.sector === 0
 
+/**
+ * The entries, as ranges of bytes, that a mark with a frame behind it vouches for, whatever the slots say. Frames are
+ * followed by the length and the checksum that each begins with: where these are damaged the rest is as good as torn.
+ */
+const vouchedFor = (record: Uint8Array): ReadonlyArray<readonly [number, number]> => {
+  const frames: Array<readonly [number, number]> = []
+  let last = 0
+  for (let at = extentRecordHeaderBytes; at < record.length;) {
+    const end = at + extentFrameClaim(record, at)
+    if (end < record.length && end - at === 32 && record[at + 8] === extentEntryKind.mark)
+      last = frames.length
+    frames.push([at + extentFrameHeaderBytes, end])
+    at = end
+  }
+  return frames.slice(0, last)
+}
+
 /** Whether a damage is one that nothing excuses. */
-const mustBeFound = (damage: Damage, synced: number): boolean => {
+const mustBeFound = (
+  damage: Damage,
+  synced: number,
+  vouched: ReturnType<typeof vouchedFor> = []
+): boolean => {
   if (damage.kind === "cut") return damage.length < synced
-  if (damage.kind !== "flip" || damage.byte >= synced) return false
-  return damage.byte < slots.from || damage.byte >= slots.to
+  if (damage.kind !== "flip") return false
+  const { byte } = damage
+  if (byte >= synced) return vouched.some(([from, to]) => byte >= from && byte < to)
+  return byte < slots.from || byte >= slots.to
 }
 
 /** A slot that is damaged says nothing, and the other one still does. */
@@ -146,6 +106,7 @@ const costsNothing = (isRight: () => boolean): DamageVerdict => {
 const judgeRecord = (files: ExtentFiles) => {
   const world = new DamageWorld()
   const synced = syncedEnd(files.record)
+  const vouched = vouchedFor(files.record)
   const right = loaded(world, files.record)
   const prefixes = prefixesOf(world, files.record, synced)
   const older = prefixesOf(world, files.record, 0)
@@ -153,7 +114,7 @@ const judgeRecord = (files: ExtentFiles) => {
     const isSlot = damage.kind === "flip" && damage.byte >= slots.from && damage.byte < slots.to
     if (isSlot) return costsNothing(() => loaded(world, bytes) === right)
     const found = loaded(world, bytes)
-    if (mustBeFound(damage, synced)) return { wrong: "the change was passed over" }
+    if (mustBeFound(damage, synced, vouched)) return { wrong: "the change was passed over" }
     if (found === right) return "harmless"
     return (isOlder(damage) ? older : prefixes).has(found)
       ? "detected"
@@ -161,12 +122,32 @@ const judgeRecord = (files: ExtentFiles) => {
   }
 }
 
+const zeros = new Uint8Array(objectBytes)
+
+/** Where bytes begin that no extent holds, and that are no zeros. */
+const strayByte = (data: Uint8Array, extents: Iterable<Extent>): number | undefined => {
+  let at = 0
+  for (const { length, offset } of [...extents, { offset: data.length, length: 0 }]) {
+    if (offset > at && !isSame(data.subarray(at, offset), zeros.subarray(at, offset))) return at
+    at = Math.max(at, offset + length)
+  }
+  return undefined
+}
+
 /** Opens what was put there and reads all of it. */
-const serve = (world: DamageWorld, { kept }: ExtentFiles, mayMiss: boolean): DamageVerdict =>
+const serve = (
+  world: DamageWorld,
+  { kept }: ExtentFiles,
+  { isData, mayMiss }: { readonly isData: boolean; readonly mayMiss: boolean }
+): DamageVerdict =>
   world.run(
     Effect.gen(function* () {
       yield* ExtentFile.report(path)
       const file = yield* ExtentFile.open(path)
+      if (!isData) {
+        const end = strayByte(world.get(path)!, file.extents())
+        if (end !== undefined) return { wrong: `byte ${end} is none of any extent, and not 0` }
+      }
       let missing = kept.length
       for (const { length, offset } of file.extents()) {
         const bytes = yield* file.readExtent(offset)
@@ -192,7 +173,10 @@ const judgeFile = (files: ExtentFiles, which: "record" | "data", mapping: boolea
   return (bytes: Uint8Array, damage: Damage): DamageVerdict => {
     world.put(path, which === "data" ? bytes : files.data)
     world.put(recordPath, which === "record" ? bytes : files.record)
-    const verdict = serve(world, files, which === "data" || isOlder(damage))
+    const verdict = serve(world, files, {
+      isData: which === "data",
+      mayMiss: which === "data" || isOlder(damage)
+    })
     return which === "record" && mustBeFound(damage, synced) && verdict === "harmless"
       ? { wrong: "the change was passed over" }
       : verdict
@@ -208,6 +192,16 @@ function* cases({ effort }: PartOptions): Generator<DamageCase> {
       const { name, record, stale } = files
       const about = { path: recordPath, bytes: record, stale, limitBytes: (1 << 19) + 64 * record.length }
       yield { name: `loading ${name}`, ...about, judge: judgeRecord(files) }
+      if (end === "killed" && files === long) {
+        // As after a power cut that took what the slots were told: a mark is all that vouches for what is before it.
+        const untold = { ...files, record: record.slice().fill(0, slots.from, slots.to) }
+        yield {
+          name: `loading ${name} untold`,
+          ...{ ...about, bytes: untold.record, stale: undefined },
+          ranges: [{ from: 0, to: record.length, every: effort < 5 ? 3 : 1 }],
+          judge: judgeRecord(untold)
+        }
+      }
       // A file that was flushed and one that was closed differ in the last frame.
       const isSampled = (files === long || end === "flushed") && effort < 50
       yield {

@@ -26,6 +26,8 @@ interface Subject {
   readonly partners: number
   readonly cutEvery: number
   readonly mustTell: (damage: Damage) => boolean
+  /** Whether whoever opens the store must refuse. */
+  readonly mustRefuse: (damage: Damage) => boolean
 }
 
 const recordBytes = (bytes: Uint8Array, slot: 0 | 1): number =>
@@ -43,6 +45,7 @@ const controlSubject = (bytes: Uint8Array, effort: number): Subject => {
     ranges: [...heads, slack],
     partners: effort < 50 ? 2 : Infinity,
     cutEvery: effort < 50 ? 1009 : 1,
+    mustRefuse: ({ kind }) => kind === "cut" || kind === "grow",
     mustTell: (damage) =>
       damage.kind === "cut" ||
       damage.kind === "grow" ||
@@ -56,8 +59,11 @@ const subjectOf = (image: StoreImage, name: string, effort: number): Subject => 
   if (name === control) return controlSubject(bytes, effort)
   const { record } = decodeControlSlots(image.files.get(control)!, control)
   const active = `store.${record.firstChunk + record.chunkLengths.length - 1}.suffix`
-  const all = { partners: 12, cutEvery: 1, mustTell: () => true }
-  const isData = name.endsWith(".suffix") || name.endsWith(".prefix")
+  // A chunk may be longer than what was committed of it; every other length is told by another file.
+  const isChunk = name.endsWith(".suffix")
+  const mustRefuse = ({ kind }: Damage): boolean => kind === "cut" || (kind === "grow" && !isChunk)
+  const all = { partners: 12, cutEvery: 1, mustTell: () => true, mustRefuse }
+  const isData = isChunk || name.endsWith(".prefix")
   if (name === active) {
     return { ...all, kinds: ["cut", "grow"], ranges: [], mustTell: ({ kind }) => kind === "cut" }
   }
@@ -67,8 +73,7 @@ const subjectOf = (image: StoreImage, name: string, effort: number): Subject => 
     kinds: damageKinds,
     ranges: [{ from: 0, to: bytes.length, every }],
     cutEvery: isData && effort < 50 ? 23 : 1,
-    // A chunk may be longer than what was committed of it.
-    mustTell: ({ kind }) => kind !== "grow" || !name.endsWith(".suffix")
+    mustTell: ({ kind }) => kind !== "grow" || !isChunk
   }
 }
 
@@ -86,7 +91,7 @@ function* cases(image: StoreImage, other: StoreImage, { effort }: PartOptions): 
   const previous = image.states[image.states.length - 2]
   for (const [name, bytes] of image.files) {
     if (bytes.length === 0) continue
-    const { mustTell, ...subject } = subjectOf(image, name, effort)
+    const { mustRefuse, mustTell, ...subject } = subjectOf(image, name, effort)
     const stale = name === control ? image.earlier.get(name) : other.files.get(name)
     yield {
       name,
@@ -105,7 +110,13 @@ function* cases(image: StoreImage, other: StoreImage, { effort }: PartOptions): 
         const isSilent = name === control && turn === 1
         try {
           return look(tried, image, {
-            ...{ name, bytes: damaged, states, mustTell: mustTell(damage) && !isSilent },
+            ...{
+              name,
+              bytes: damaged,
+              states,
+              mustRefuse: mustRefuse(damage),
+              mustTell: mustTell(damage) && !isSilent
+            },
             ...{ isChecked: hasTurn(0), readers: hasTurn(1), writers: hasTurn(2) }
           })
         } finally {
@@ -119,13 +130,15 @@ function* cases(image: StoreImage, other: StoreImage, { effort }: PartOptions): 
 
 export const part = {
   run: async (options: PartOptions): Promise<PartReport> => {
-    const { at } = options
+    const { at, cases: begin = "", untilFailure } = options
     const image = await makeStore(1)
     const other = await makeStore(2)
-    const isReplacement = at?.startsWith("replaced/") === true
+    const isReplacement = (at ?? begin).startsWith("replaced/")
     const files =
-      at === undefined || isReplacement ? replacedFiles(image, other, at) : { counts: {}, failures: [] }
-    if (isReplacement) return files
+      isReplacement || (at === undefined && begin === "")
+        ? replacedFiles(image, other, at)
+        : { counts: {}, failures: [] }
+    if (isReplacement || (untilFailure === true && files.failures.length > 0)) return files
     const damaged = await runDamageCases(cases(image, other, options), options)
     const counts: Record<string, number> = { ...damaged.counts }
     for (const [what, count] of Object.entries(files.counts)) counts[what] = (counts[what] ?? 0) + count

@@ -19,8 +19,8 @@ function* replacements(image: StoreImage, other: StoreImage): Generator<Replacem
   for (const [name, bytes] of image.files) {
     // A lock holds nothing.
     if (name === "store.lock") continue
-    const strict = { ...both, name, states: [], mustTell: true }
-    yield { at: `missing/${name}`, look: { ...strict, bytes: undefined } }
+    const strict = { ...both, name, states: [], mustTell: true, mustRefuse: false }
+    yield { at: `missing/${name}`, look: { ...strict, bytes: undefined, mustRefuse: true } }
     const sources = [
       ["foreign", other.files],
       ["earlier", image.earlier],

@@ -136,6 +136,8 @@ export interface Look {
   readonly states: ReadonlyArray<string>
   /** Whether `check` must tell. */
   readonly mustTell: boolean
+  /** Whether whoever opens it must refuse. */
+  readonly mustRefuse: boolean
   readonly readers: boolean
   readonly writers: boolean
   readonly isChecked: boolean
@@ -151,7 +153,7 @@ const faultOf = ({ error, state, wrong }: Found, right: string, others: Readonly
 
 /** Looks at a store as it lies there. */
 export const look = (tried: Tried, image: StoreImage, order: Look): DamageVerdict => {
-  const { bytes, isChecked, mustTell, name, readers, states, writers } = order
+  const { bytes, isChecked, mustRefuse, mustTell, name, readers, states, writers } = order
   const right = image.states[image.states.length - 1]
   const told = isChecked && tried.check() !== 0
   const found: Array<Found> = []
@@ -167,6 +169,7 @@ export const look = (tried: Tried, image: StoreImage, order: Look): DamageVerdic
   for (const one of found) {
     const fault = faultOf(one, right, states)
     if (fault !== undefined) return { wrong: fault }
+    if (mustRefuse && one.error === undefined) return { wrong: "it was opened" }
   }
   if (isChecked && mustTell && !told) return { wrong: `check finds nothing wrong with ${name}` }
   const noticed = found.some(({ error, noticed, refusals }) => error !== undefined || noticed || refusals > 0)

@@ -7,6 +7,7 @@
 import { makeStore, type StoreImage } from "./damageStoreImage.ts"
 import { guard, installMeter } from "./damageHooks.ts"
 import { answerForgeries } from "./forgedAnswers.ts"
+import { extentFileForgeries } from "./forgedExtentFiles.ts"
 import { extentForgeries } from "./forgedExtents.ts"
 import { fileForgeries } from "./forgedFiles.ts"
 import { indexForgeries } from "./forgedOffmapIndexes.ts"
@@ -21,6 +22,7 @@ const limitBytes = 1 << 23
 const forgeries = (image: StoreImage): ReadonlyArray<Forgery> => [
   ...sectionForgeries(),
   ...extentForgeries(),
+  ...extentFileForgeries(),
   ...offmapForgeries(),
   ...indexForgeries(),
   ...fileForgeries(image),

@@ -35,16 +35,19 @@ const replay = (at: string): PartReport => {
 }
 
 export const part = {
-  run: async ({ at, effort, seed }: PartOptions): Promise<PartReport> => {
+  run: async ({ at, cases = "", effort, seed, untilFailure = false }: PartOptions): Promise<PartReport> => {
     if (at !== undefined) return replay(at)
     const coverage = new BlockCoverage(isUnderTest)
     const meter = installMeter()
     const failures: Array<PartFailure> = []
     const counts = { executions: 0, refused: 0, "inputs kept": 0, "new inputs": 0, "blocks covered": 0 }
+    const chosen = fuzzTargets.filter(({ name }) => name.startsWith(cases))
     for (const [i, target] of fuzzTargets.entries()) {
+      if (!chosen.includes(target)) continue
+      if (untilFailure && failures.length > 0) break
       const fuzzing = new Fuzzing(target, { coverage, meter, random: new Random(seed * 1000 + i) })
       fuzzing.seed(readCorpus(target.name))
-      fuzzing.fuzz((millisOfEffort * effort) / fuzzTargets.length)
+      fuzzing.fuzz((millisOfEffort * effort) / chosen.length)
       for (const bytes of fuzzing.found) keep(target.name, bytes)
       counts.executions += fuzzing.executions
       counts.refused += fuzzing.refused

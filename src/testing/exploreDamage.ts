@@ -64,6 +64,8 @@ export interface ExploreDamageOptions extends DamageSubject {
   readonly at?: string | undefined
   /** So many failures are told; all are counted. Default: 5. */
   readonly maxFailures?: number | undefined
+  /** Ends at the first failure. */
+  readonly untilFailure?: boolean | undefined
 }
 
 export interface DamageFailure {
@@ -139,8 +141,14 @@ class Exploration {
   }
 
   private *list(): Generator<Damage, void> {
-    const { at } = this.options
-    if (at === undefined) return yield* damagesOf(this.options)
+    const { at, untilFailure = false } = this.options
+    if (at === undefined) {
+      for (const damage of damagesOf(this.options)) {
+        if (untilFailure && this.failed > 0) return
+        yield damage
+      }
+      return
+    }
     const damage = damageAt(at)
     if (damage === undefined) throw new RangeError(`${at} is not the address of a damage`)
     yield damage
