@@ -18,7 +18,7 @@ const run = fileURLToPath(new URL("../scripts/runTypeScript.mjs", import.meta.ur
 const partProcess = fileURLToPath(new URL("partProcess.ts", import.meta.url))
 
 /** How much is tried before a barrier counts as one that nothing needs. */
-const effort = 0.5
+const effort = 2
 const maxSeconds = 300
 
 /** The parts that use a file of the engine, the likeliest first. */

@@ -54,7 +54,8 @@ export const openForWriting = (
     const found = yield* findControl(io, paths, create)
     yield* io.lock(paths.lock)
     // Another writer may have made it since.
-    if (!found && !(yield* findControl(io, paths, create))) yield* createControl(io, paths, emptyRecord)
+    const isNew = !found && !(yield* findControl(io, paths, create))
+    if (isNew) yield* createControl(io, paths, emptyRecord)
     const control = yield* openControl(io, paths)
     const { record, slotsWhole } = control
     const files = yield* openFiles({
@@ -66,7 +67,7 @@ export const openForWriting = (
       verifyReads
     }).pipe(Effect.catchTag("NoSuchFile", (missing) => Effect.fail(fileGone(missing))))
     yield* control.repair
-    if (record.sequence === emptyRecord.sequence) {
+    if (!isNew && record.sequence === emptyRecord.sequence) {
       // fsync of the directory: the name of control, before anybody is told that there is a store. Whoever
       // made it may have died before; from the first commit on, that has made it durable.
       yield* io.syncDirectory(paths.directory)
