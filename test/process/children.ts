@@ -15,7 +15,7 @@ import { ready } from "./messages.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 /** What programs need. */
-const folders = ["src/bytes", "src/format", "src/io", "src/file", "src/store", "test/process"]
+const folders = ["src/bytes", "src/format", "src/io", "src/file", "src/store", "src/testing", "test/process"]
 const compilerOptions = {
   module: typescript.ModuleKind.ESNext,
   target: typescript.ScriptTarget.ES2022,

@@ -14,7 +14,7 @@ import { IoNode } from "../../src/io/IoNode.ts"
 import { type CutFilesMessage, type CutFilesOrder, type CutSubject, slotBytes, slots } from "./cutMessages.ts"
 import { count, type Met, type Round, type Subject } from "./cutSubject.ts"
 import { Ledger, type Placed } from "./ledger.ts"
-import type { Random } from "./randomness.ts"
+import type { Random } from "../../src/testing/random.ts"
 import { described, recordBytes, type RecordId } from "./records.ts"
 import { makeSparseFile, sparseName, sparseRecords } from "./sparseRecipe.ts"
 

@@ -13,7 +13,7 @@ import { type CutFilesMessage, type CutFilesOrder, type CutSubject, slotBytes, s
 import { cutAtCall } from "./cutMoment.ts"
 import type { Placed } from "./ledger.ts"
 import { failWith, tell, waitForOrder } from "./messages.ts"
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 import { recordBytes, recordHeaderBytes, type RecordId } from "./records.ts"
 import { makeSparseFile } from "./sparseRecipe.ts"
 

@@ -3,7 +3,7 @@
  * and the judgement of what is found when the power is back.
  */
 import type { CutOrder } from "./cutMoment.ts"
-import type { Random } from "./randomness.ts"
+import type { Random } from "../../src/testing/random.ts"
 
 /** What the cuts met, counted. */
 export type Met = Record<string, number>

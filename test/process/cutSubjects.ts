@@ -7,7 +7,7 @@ import type { CutSubject } from "./cutMessages.ts"
 import { count, type Met, type Round, type Subject } from "./cutSubject.ts"
 import type { KillMessage, KillOrder } from "./killedWriter.ts"
 import { Ledger } from "./ledger.ts"
-import type { Random } from "./randomness.ts"
+import type { Random } from "../../src/testing/random.ts"
 import { Acknowledged, judgeStore, storeSetup, type StoreSetup } from "./storeJudge.ts"
 
 class CutStore implements Subject {

@@ -22,7 +22,7 @@ import { makeSubject } from "./cutSubjects.ts"
 import type { FailingMessage, FailingRun, FailingSubject, RunEnded } from "./failingWriter.ts"
 import type { CutFilesMessage } from "./cutMessages.ts"
 import type { KillMessage } from "./killedWriter.ts"
-import { Random, seedOf } from "./randomness.ts"
+import { Random, seedOf } from "../../src/testing/random.ts"
 import { all, memoryDirectory, onlyPart, onlyRounds, replayCommand, scratchDirectory, seed } from "./runs.ts"
 
 /** So many calls of the works, if there are as many; without a number, every one. */

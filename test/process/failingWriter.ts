@@ -15,7 +15,7 @@ import { type CutFilesMessage, type CutSubject, slotBytes, slots } from "./cutMe
 import type { KillMessage } from "./killedWriter.ts"
 import { Ledger, type Placed } from "./ledger.ts"
 import { failWith, tell, waitForOrder } from "./messages.ts"
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 import { recordBytes, recordHeaderBytes, type RecordId } from "./records.ts"
 import { makeSparseFile } from "./sparseRecipe.ts"
 import { type Failed, StoreToil } from "./storeToil.ts"

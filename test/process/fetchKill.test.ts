@@ -13,7 +13,7 @@ import type { Extent } from "../../src/bytes/extent.ts"
 import { ExtentFile } from "../../src/file/ExtentFile.ts"
 import { IoNode } from "../../src/io/IoNode.ts"
 import { build, main } from "../cli/lacuna.ts"
-import { Random, seedOf } from "./randomness.ts"
+import { Random, seedOf } from "../../src/testing/random.ts"
 import { replayCommand, runs, scratchDirectory, seed } from "./runs.ts"
 
 const rounds = Math.max(2, Math.round(8 * runs))

@@ -8,7 +8,7 @@ import { assert, expect, it } from "vitest"
 import { type Child, startChildren } from "./children.ts"
 import type { KillMessage, KillOrder } from "./killedWriter.ts"
 import { Ledger } from "./ledger.ts"
-import { Random, seedOf } from "./randomness.ts"
+import { Random, seedOf } from "../../src/testing/random.ts"
 import {
   all,
   keepsFailures,

@@ -11,7 +11,7 @@ import type { StoreOptions, StoreService } from "../../src/store/storeService.ts
 import { cutAtCall, type CutOrder } from "./cutMoment.ts"
 import { type CollectRule, Ledger, pieceBytes, type Placed } from "./ledger.ts"
 import { failWith, tell, waitForOrder } from "./messages.ts"
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 import { described, recordBytes, recordHeaderBytes } from "./records.ts"
 
 export interface KillOrder {

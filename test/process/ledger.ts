@@ -5,7 +5,7 @@
  * and by the same rules; it goes from one to the other as numbers.
  */
 import type { Extent } from "../../src/bytes/extent.ts"
-import { mixed, seedOf } from "./randomness.ts"
+import { mixed, seedOf } from "../../src/testing/random.ts"
 import { recordBytes, type RecordId } from "./records.ts"
 
 /** A record at its place. */

@@ -3,7 +3,7 @@
  * it too: so any process can judge any byte of a store, in any of its states.
  */
 import type { Extent } from "../../src/bytes/extent.ts"
-import { mixed } from "./randomness.ts"
+import { mixed } from "../../src/testing/random.ts"
 
 /** Collections keep or drop so many bytes at once; every commit ends at a multiple of it. */
 export const blockBytes = 512

@@ -34,7 +34,7 @@ import { cutCommand, type Cut, type FileSystem, Volume } from "./volume.ts"
 import { count, type Met, type Subject } from "./cutSubject.ts"
 import { makeSubject } from "./cutSubjects.ts"
 import type { CutSubject } from "./cutMessages.ts"
-import { Random, seedOf } from "./randomness.ts"
+import { Random, seedOf } from "../../src/testing/random.ts"
 import { onlyPart, onlyRounds, replayCommand, runs, seed } from "./runs.ts"
 
 const rounds = Math.max(1, onlyRounds ?? Math.round(1000 * runs))

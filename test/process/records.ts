@@ -2,7 +2,7 @@
  * Records that say what they are, so that whatever is read back can be judged: a header, and content
  * that follows from it.
  */
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 
 export const recordHeaderBytes = 24
 const magic = 0x4b4c4c52

@@ -4,7 +4,7 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { SparseFile } from "../../src/file/SparseFile.ts"
-import { Random, seedOf } from "./randomness.ts"
+import { Random, seedOf } from "../../src/testing/random.ts"
 import { recordBytes, recordHeaderBytes, type RecordId } from "./records.ts"
 
 export interface KeptRecord {

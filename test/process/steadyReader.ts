@@ -10,7 +10,7 @@ import { IoNode } from "../../src/io/IoNode.ts"
 import { Store } from "../../src/store/Store.ts"
 import { tell, waitForOrder } from "./messages.ts"
 import { blockBytes, Collections, contentAt } from "./offsetContent.ts"
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 import { type Resources, resources } from "./resources.ts"
 import type { SteadyOrder } from "./steadyWriter.ts"
 

@@ -10,7 +10,7 @@ import { Store } from "../../src/store/Store.ts"
 import type { StoreOptions, StoreService } from "../../src/store/storeService.ts"
 import { tell, waitForOrder } from "./messages.ts"
 import { blockBytes, Collections, fill } from "./offsetContent.ts"
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 import { openDescriptors, type Resources, resources } from "./resources.ts"
 
 export interface SteadyOrder {

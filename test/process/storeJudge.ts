@@ -11,7 +11,7 @@ import { Store } from "../../src/store/Store.ts"
 import type { StoreOptions, StoreService } from "../../src/store/storeService.ts"
 import type { KillMessage } from "./killedWriter.ts"
 import { type CollectRule, type Ledger, pieceBytes, type Placed, united } from "./ledger.ts"
-import type { Random } from "./randomness.ts"
+import type { Random } from "../../src/testing/random.ts"
 import { described } from "./records.ts"
 import { expectedFiles, filesOf } from "./storeFiles.ts"
 

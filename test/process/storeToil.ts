@@ -12,7 +12,7 @@ import { Store } from "../../src/store/Store.ts"
 import type { StoreOptions, StoreService } from "../../src/store/storeService.ts"
 import type { KillMessage } from "./killedWriter.ts"
 import { type CollectRule, Ledger, type Placed } from "./ledger.ts"
-import { Random } from "./randomness.ts"
+import { Random } from "../../src/testing/random.ts"
 import { recordBytes, recordHeaderBytes } from "./records.ts"
 
 /** An error that was met, in short. */
