@@ -33,7 +33,7 @@ export type SparseFileStep =
   | { readonly step: "promote" }
   | { readonly step: "read"; readonly offset: number; readonly length: number }
 
-/** Extents that don't overlap, in some order, now and then with one twice, or one beyond the end. */
+/** Extents that don't overlap, in some order, now and then with one that does, or one beyond the end. */
 const extentLists = (fc: FastCheck, scale: SparseFileScale): Arbitrary<ReadonlyArray<Extent>> => {
   const gap = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: scale.gapBytes }))
   const length = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: scale.extentBytes }))
@@ -42,10 +42,11 @@ const extentLists = (fc: FastCheck, scale: SparseFileScale): Arbitrary<ReadonlyA
       start: fc.integer({ min: 0, max: scale.sourceBytes }),
       steps: fc.array(fc.tuple(gap, length), { maxLength: scale.extents }),
       order: fc.constantFrom("ascending", "descending", "turned"),
-      twice: fc.integer({ min: 0, max: 30 }),
+      overlapped: fc.integer({ min: 0, max: 30 }),
+      overlap: fc.integer({ min: 0, max: 3 }),
       beyond: fc.integer({ min: 0, max: 60 })
     })
-    .map(({ beyond, order, start, steps, twice }) => {
+    .map(({ beyond, order, overlap, overlapped, start, steps }) => {
       const extents: Array<Extent> = []
       let offset = start
       for (const [skipped, length] of steps) {
@@ -54,7 +55,14 @@ const extentLists = (fc: FastCheck, scale: SparseFileScale): Arbitrary<ReadonlyA
         extents.push({ offset, length })
         offset += length
       }
-      if (twice < extents.length) extents.push(extents[twice])
+      if (overlapped < extents.length) {
+        // The same once more, or its last few bytes and one behind them.
+        const { length, offset } = extents[overlapped]
+        const shared = Math.min(length, overlap)
+        const end = Math.min(offset + length + 1, scale.sourceBytes)
+        const from = overlap === 0 ? offset : offset + length - shared
+        extents.push({ offset: from, length: overlap === 0 ? length : end - from })
+      }
       if (order === "descending") extents.reverse()
       if (order === "turned") extents.push(...extents.splice(0, extents.length >> 1))
       return extents
