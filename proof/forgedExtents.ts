@@ -126,6 +126,7 @@ const headers = (): ReadonlyArray<Forgery> => [
   badHeader("a generation beyond 2^53-1", 16, (copy) => setWide(copy, 16, beyond)),
   badHeader("a dense length beyond 2^53-1", 24, (copy) => setWide(copy, 24, beyond)),
   badHeader("reserved bytes that are none", 32, (copy) => void (copy[33] = 1)),
+  corrupt("extents: a header that is cut off", 20, () => load(recordOf({ frames: [] }).slice(0, 20))),
   corrupt("extents: frames that were durable and are gone", 112, () =>
     load(recordOf({ frames: [{ entries: [create(0), create(20).subarray(0, 8)] }], denseBytes: 48 }))
   ),
