@@ -10,12 +10,11 @@ export * from "./byteSourceSuite.ts"
 export type { Answer, Engine, Outcome, Refusal } from "./commands/answers.ts"
 export {
   appendOnlyFileCommands,
-  type AppendOnlyFileEngine,
-  type AppendOnlyFileHandle,
   type AppendOnlyFileReal,
   appendOnlyFileSetup,
   AppendOnlyFileState
 } from "./commands/appendOnlyFileCommands.ts"
+export type * from "./commands/appendOnlyFileEngine.ts"
 export * from "./commands/appendOnlyFileSteps.ts"
 export type { Arbitrary, FastCheck } from "./commands/fastCheck.ts"
 export { lacunaAppendOnlyFile } from "./commands/lacunaAppendOnlyFile.ts"
@@ -23,6 +22,7 @@ export { lacunaSparseFile } from "./commands/lacunaSparseFile.ts"
 export { lacunaStore } from "./commands/lacunaStore.ts"
 export { type ModelCommand, type ModelSetup, runCommands } from "./commands/modelCommand.ts"
 export * from "./commands/offmapCommands.ts"
+export * from "./commands/offmapEngine.ts"
 export {
   ascendingBindings,
   askedOffsets,
@@ -32,14 +32,12 @@ export {
 } from "./commands/offmapShapes.ts"
 export {
   sparseFileCommands,
-  type SparseFileEngine,
   type SparseFileFeatures,
-  type SparseFileReading,
   type SparseFileReal,
   sparseFileSetup,
-  SparseFileState,
-  type SparseFileWriting
+  SparseFileState
 } from "./commands/sparseFileCommands.ts"
+export type * from "./commands/sparseFileEngine.ts"
 export {
   smallSparseFiles,
   type SparseFileScale,
@@ -49,6 +47,7 @@ export {
 } from "./commands/sparseFileSteps.ts"
 export type { StoreCollection } from "./commands/storeCollections.ts"
 export * from "./commands/storeCommands.ts"
+export type * from "./commands/storeEngine.ts"
 export {
   smallStoreSizes,
   type StoreCollectChoice,

@@ -50,12 +50,12 @@ const propertyOf = <Model extends object, Real>(
     (commands) => fc.asyncModelRun(async () => setup(), commands)
   )
 
-/** Demands that nothing is found. */
+/** Demands that nothing is found. The seed is fixed: to run the test again is to have a failure again. */
 const obeys = <Model extends object, Real>(
   command: fc.Arbitrary<ModelCommand<Model, Real>>,
   setup: Setup<Model, Real>,
   numRuns = 150
-): Promise<void> => fc.assert(propertyOf(command, setup), { numRuns })
+): Promise<void> => fc.assert(propertyOf(command, setup), { numRuns, seed: 1 })
 
 /** Demands that something is found, that it is short, and that what is printed is enough to have it again. */
 const isFound = async <Model extends object, Real>(

@@ -16,7 +16,7 @@ import {
 import { attempt } from "../../io/attempt.ts"
 import { Io, type IoFile, type IoService, type SyncError, type WriteError } from "../../io/Io.ts"
 import { type ModelProcedure, procedureFailure } from "../models/appendOnlyFile.ts"
-import type { AppendOnlyFileEngine, AppendOnlyFileHandle } from "./appendOnlyFileCommands.ts"
+import type { AppendOnlyFileEngine, AppendOnlyFileHandle } from "./appendOnlyFileEngine.ts"
 
 class ProcedureRefused extends Data.TaggedError(procedureFailure) {}
 

@@ -9,7 +9,7 @@ import { SparseFile } from "../../file/SparseFile.ts"
 import type { SparseFileReaderService } from "../../file/SparseFileReader.ts"
 import type { SparseFileWriterService } from "../../file/SparseFileWriter.ts"
 import { Io, type IoFile, type IoService } from "../../io/Io.ts"
-import type { SparseFileEngine, SparseFileReading, SparseFileWriting } from "./sparseFileCommands.ts"
+import type { SparseFileEngine, SparseFileReading, SparseFileWriting } from "./sparseFileEngine.ts"
 
 /** A writer that takes from `source`, as far as it is one of a file under construction. */
 export const sparseFileWriting = (

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { Io, type IoService } from "../../io/Io.ts"
 import { Store } from "../../store/Store.ts"
 import type { StoreOptions, StoreService } from "../../store/storeService.ts"
-import type { StoreEngine, StoreReading } from "./storeCommands.ts"
+import type { StoreEngine, StoreReading } from "./storeEngine.ts"
 
 const readingOf = (store: StoreService): StoreReading => ({
   read: (offset, length) => store.read(offset, length),

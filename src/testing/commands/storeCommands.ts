@@ -10,13 +10,13 @@
  * A writer appends, commits, rolls back, collects and is opened anew, which forgets what was not committed; a reader
  * sees what was committed when it was opened or refreshed. After every step all that either can read is read.
  */
-import type { Extent } from "../../bytes/extent.ts"
 import { checkEqual, LawBroken } from "../law.ts"
 import { StoreModel, type StoreModelReader, type StoreModelState } from "../models/store.ts"
-import { type Answer, checkOutcome, type Engine, type Outcome, outcomeOf } from "./answers.ts"
+import { type Answer, checkOutcome, type Outcome, outcomeOf } from "./answers.ts"
 import type { Arbitrary, FastCheck } from "./fastCheck.ts"
 import { commandOf, FreshBytes, type ModelCommand, type ModelSetup, stepName } from "./modelCommand.ts"
-import { collectionOf, illegalCollection, type StoreCollection, united } from "./storeCollections.ts"
+import { collectionOf, illegalCollection, united } from "./storeCollections.ts"
+import type { StoreEngine, StoreReader, StoreReading, StoreWriter } from "./storeEngine.ts"
 import {
   smallStoreSizes,
   type StoreCollectStep,
@@ -27,53 +27,6 @@ import {
   storeSteps,
   type StoreWriterStep
 } from "./storeSteps.ts"
-
-/** What a writer and a reader answer. What is optional is not tried where it is missing. */
-export interface StoreReading {
-  /** `InvalidSparseRead` where the first byte is gone, `ReadOutOfBounds` where only later ones are missing. */
-  readonly read: (offset: number, length: number) => Answer<Uint8Array>
-  /** What can be read, ascending. */
-  readonly extents?: (() => Answer<Iterable<Extent>>) | undefined
-  /** One past the last byte. */
-  readonly end?: (() => Answer<number>) | undefined
-}
-
-export interface StoreReader extends StoreReading {
-  /** Goes on to what is committed now. */
-  readonly refresh?: (() => Answer<unknown>) | undefined
-  readonly close?: (() => Answer<unknown>) | undefined
-}
-
-export interface StoreWriter extends StoreReading {
-  /** Gives the offset of the first byte. Bytes are copied: the caller changes them afterwards. */
-  readonly append: (bytes: Uint8Array) => Answer<number>
-  /** Back to back. */
-  readonly appendAll?: ((records: ReadonlyArray<Uint8Array>) => Answer<number>) | undefined
-  readonly commit: () => Answer<unknown>
-  readonly rollback?: (() => Answer<unknown>) | undefined
-  /** Commits, and begins a new chunk. */
-  readonly split?: (() => Answer<unknown>) | undefined
-  readonly committedEnd?: (() => Answer<number>) | undefined
-  /**
-   * Keeps, of what lies before `upTo`, what is live, at its offsets. It may tell what it did, in the words of
-   * `StoreModelCollected`; what it doesn't tell isn't compared.
-   */
-  readonly collect?:
-    | ((
-        collection: StoreCollection,
-        how: { readonly dryRun: boolean; readonly streamed: boolean }
-      ) => Answer<unknown>)
-    | undefined
-}
-
-export interface StoreEngine extends Engine {
-  /**
-   * Opens the writer, of a store that is made when it is missing. A writer that is open already ends as by
-   * a crash: what it has not committed is forgotten.
-   */
-  readonly open: () => Answer<StoreWriter>
-  readonly openReader?: (() => Answer<StoreReader>) | undefined
-}
 
 export interface StoreFeatures {
   /** How long records are. Default: some bytes, now and then some hundred. */
