@@ -4,6 +4,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -36,7 +37,7 @@ export class TestSource implements ByteSource<SourceFailed> {
   /** Requests that were begun and have not ended, one way or another. */
   readonly underWay = new Set<Range>()
   mostUnderWay = 0
-  /** Requests that were interrupted. */
+  /** Requests that were interrupted: while they gave nothing, or while who took a piece was still at it. */
   readonly givenUp = new Set<Range>()
   /** What an interrupted request does before it ends. */
   abort: Effect.Effect<unknown> = Effect.void
@@ -76,10 +77,7 @@ export class TestSource implements ByteSource<SourceFailed> {
       if (fault === "fraction") return Effect.succeed(0.5)
       return Effect.succeed(fault === "excess" ? buffer.length + 1 : given)
     })
-    return Effect.ensuring(
-      answer,
-      Effect.sync(() => void this.underWay.delete(range))
-    )
+    return Effect.onExit(answer, (exit) => this.end(range, exit))
   }
 
   /** The requests since this was asked last. */
@@ -103,19 +101,21 @@ export class TestSource implements ByteSource<SourceFailed> {
       })
       return Stream.fromIterableEffect(pieces).pipe(
         Stream.rechunk(1),
-        Stream.mapEffect((piece) =>
-          Effect.onInterrupt(Effect.as(this.waitPiece, piece), () => this.giveUp(range))
-        ),
+        Stream.mapEffect((piece) => Effect.as(this.waitPiece, piece)),
         // It is under way until its last piece is taken, or nobody takes any more.
-        Stream.ensuring(Effect.sync(() => void this.underWay.delete(range)))
+        Stream.onExit((exit) => this.end(range, exit))
       )
     })
   }
 
-  private giveUp(range: Range): Effect.Effect<unknown> {
+  private end(range: Range, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> {
     return Effect.suspend(() => {
-      this.givenUp.add(range)
-      return this.abort
+      const isGivenUp = Exit.hasInterrupts(exit)
+      if (isGivenUp) this.givenUp.add(range)
+      return Effect.andThen(
+        isGivenUp ? this.abort : Effect.void,
+        Effect.sync(() => this.underWay.delete(range))
+      )
     })
   }
 
@@ -137,7 +137,7 @@ export class TestSource implements ByteSource<SourceFailed> {
           if (fault === "fails") return Effect.fail(broken(range[0]))
           return answer(fault)
         })
-      ).pipe(Effect.onInterrupt(() => this.giveUp(range)))
+      )
     })
   }
 }
