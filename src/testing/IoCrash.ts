@@ -22,7 +22,8 @@
  */
 import * as Layer from "effect/Layer"
 import { Io } from "../io/Io.ts"
-import { CrashDisk, type CrashImage } from "./crashDisk.ts"
+import { CrashDisk } from "./crashDisk.ts"
+import type { CrashImage } from "./crashImage.ts"
 
 export const IoCrash: {
   /** A fresh and empty disk for each build of the layer. */

@@ -17,14 +17,8 @@ import {
 } from "../io/memoryTree.ts"
 import { makeIo } from "../io/service.ts"
 import { CrashContent } from "./crashContent.ts"
+import { type CrashImage, emptyImage } from "./crashImage.ts"
 import { type CrashEvent, eventText } from "./crashLog.ts"
-
-/** What a disk holds while nothing runs: names, and the bytes behind them. */
-export interface CrashImage {
-  readonly entries: ReadonlyMap<string, CrashImage | CrashContent>
-}
-
-export const emptyImage: CrashImage = { entries: new Map() }
 
 type Log = Array<CrashEvent<unknown>>
 

@@ -14,10 +14,10 @@
  * of blocks (what was never written and is within the length is zeros).
  */
 import { type MemoryDirectory, MemoryFile, type MemoryNode } from "../io/memoryTree.ts"
-import { CrashContent, type Digest } from "./crashContent.ts"
-import { CrashDisk, type CrashImage } from "./crashDisk.ts"
+import type { CrashContent } from "./crashContent.ts"
+import { CrashDisk } from "./crashDisk.ts"
+import type { CrashImage } from "./crashImage.ts"
 import type { CrashEvent, EntryChanges } from "./crashLog.ts"
-import { mixed } from "./random.ts"
 
 export const sectorBytes = 512
 /** Into more pieces a range that is zeroed is not cut. */
@@ -277,34 +277,4 @@ export class CrashMedium {
     this.entries.set(directory, changedEntries(this.durableEntries(directory), changes))
     this.madeEntries.delete(directory)
   }
-}
-
-const nameDigests = new Map<string, number>()
-
-const nameDigest = (name: string): number => {
-  let digest = nameDigests.get(name)
-  if (digest === undefined) {
-    digest = 0x7f4a7c15
-    for (let i = 0; i < name.length; i++) digest = mixed(digest ^ name.charCodeAt(i)) + i
-    nameDigests.set(name, digest)
-  }
-  return digest
-}
-
-const treeDigest = (image: CrashImage): Digest => {
-  let a = 1
-  let b = image.entries.size
-  for (const [name, content] of image.entries) {
-    const inner = content instanceof CrashContent ? content.digest() : treeDigest(content)
-    const place = nameDigest(name)
-    a = (a + Math.imul(mixed(inner.a ^ place), 0x165667b1)) | 0
-    b = (b + mixed(inner.b + mixed(place ^ 0x5bd1e995))) | 0
-  }
-  return { a: mixed(a), b: mixed(b) }
-}
-
-/** A number of 53 bits that is another one where names, sizes or bytes are others, but for a chance in 2^53. */
-export const imageDigest = (image: CrashImage): number => {
-  const { a, b } = treeDigest(image)
-  return (a >>> 0) * 2 ** 21 + (b >>> 11)
 }

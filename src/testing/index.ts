@@ -60,9 +60,10 @@ export {
   type StoreWriterStep
 } from "./commands/storeSteps.ts"
 export type { CrashContent } from "./crashContent.ts"
-export type { CrashDisk, CrashImage } from "./crashDisk.ts"
+export type { CrashDisk } from "./crashDisk.ts"
+export { type CrashImage, imageDigest } from "./crashImage.ts"
 export type { CrashEvent, EntryChanges } from "./crashLog.ts"
-export { CrashMedium, imageDigest, type Piece } from "./crashMedium.ts"
+export { CrashMedium, type Piece } from "./crashMedium.ts"
 export * from "./damage.ts"
 export { DigestSet } from "./digestSet.ts"
 export * from "./exploreCrashes.ts"
