@@ -185,7 +185,8 @@ export const fileChecks: ReadonlyArray<CheckText> = [
       [
         'if (found !== "file" && found !== "none") return',
         'if (found === "other") return',
-        "a directory in the place of the record"
+        "a directory in the place of the record",
+        "whoever opens it as a file is told the same"
       ],
       [
         'if (found === "none" && (yield* data.size) > 0) {',

@@ -65,7 +65,12 @@ export const offmapChecks: ReadonlyArray<CheckText> = [
         "an offset with a fraction"
       ],
       ["|| length < 0 ||", "||", "a length below 0"],
-      ["|| !Number.isSafeInteger(virtual + length)) {", ") {", "a binding that ends beyond 2^53-1"],
+      [
+        "|| !Number.isSafeInteger(virtual + length)) {",
+        ") {",
+        "a binding that ends beyond 2^53-1",
+        "the last binding has to end at the last offset, which is a number; another one overlaps the next"
+      ],
       [
         "if (kind !== cellKind.huge && virtual - base + length > maxRelativeEnd)",
         never,
@@ -100,7 +105,12 @@ export const offmapChecks: ReadonlyArray<CheckText> = [
       ["if (!(slope >= 0 && slope", "if (!(slope", "a slope that falls"],
       ["&& slope < Infinity)", ")", "a slope without end"],
       ["if (firsts[segments * 4 + 3] !== cells)", never, "segments of more cells than there are"],
-      ["if (segment > 0 && !(segment < segments))", never, "a bucket that leads nowhere"],
+      [
+        "if (segment > 0 && !(segment < segments))",
+        never,
+        "a bucket that leads nowhere",
+        "the sentinel has the key Infinity, and behind it is none: that leads too far"
+      ],
       [
         "if (segment > 0 && !(keys[segment * 2] <= first + bucket * width))",
         never,

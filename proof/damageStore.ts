@@ -133,7 +133,7 @@ export const part = {
     const { at, cases: begin = "", untilFailure } = options
     const image = await makeStore(1)
     const other = await makeStore(2)
-    const isReplacement = (at ?? begin).startsWith("replaced/")
+    const isReplacement = (at ?? begin).startsWith("replaced")
     const files =
       isReplacement || (at === undefined && begin === "")
         ? replacedFiles(image, other, at)

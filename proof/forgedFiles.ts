@@ -12,7 +12,8 @@ import { control, directory, type StoreImage } from "./damageStoreImage.ts"
 import { Tried } from "./damageStoreLook.ts"
 import { remoteOf } from "./damageSums.ts"
 import { DamageWorld } from "./damageWorld.ts"
-import { corrupt, type Forgery, forgedPath as path } from "./forgery.ts"
+import { changed, corrupt, type Forgery, forgedPath as path, setWide } from "./forgery.ts"
+import { repairImage } from "./fuzzOffmapTarget.ts"
 
 /** A sparse file of these extents, with other bindings in its map: as many, so that the map is as long. */
 const sparseWorld = (
@@ -20,7 +21,7 @@ const sparseWorld = (
   change: (bindings: ReadonlyArray<Binding>) => ReadonlyArray<Binding>
 ): DamageWorld => {
   const world = new DamageWorld()
-  world.put("/source", new Uint8Array(2000).fill(7))
+  world.put("/source", new Uint8Array(20_000).fill(7))
   world.run(
     Effect.gen(function* () {
       const source = yield* world.io.open("/source", { readonly: true })
@@ -72,6 +73,19 @@ const afar = (world: DamageWorld): Need =>
   })
 
 const sparse = (): ReadonlyArray<Forgery> => [
+  {
+    name: "files: a map of one binding less than it counts, verified",
+    read: () => {
+      const world = sparseWorld(extents, (bindings) => bindings)
+      const map = changed(world.get(mapPath)!, (copy) => {
+        setWide(copy, 24, extents.length + 1)
+        repairImage(copy)
+      })
+      world.put(mapPath, map)
+      return world.run(SparseFile.verify(path))
+    },
+    expected: { tag: "Corrupt", path: mapPath, offset: 24 }
+  },
   beyondData("read", () => near((reader) => Effect.sync(() => reader.unsafe.read(300, new Uint8Array(51))))),
   beyondData("read on", () => near((reader) => reader.read(300, new Uint8Array(52)))),
   beyondData("read as a run", () => near((reader) => reader.readRange(300, { minLength: 1, maxLength: 99 }))),
@@ -170,12 +184,18 @@ const stores = (image: StoreImage): ReadonlyArray<Forgery> => {
   // As many bytes as were kept, in one piece: so that the map alone has another length.
   const piece = sparseWorld([{ offset: 0, length: kept }], (bindings) => bindings)
   const few = sparseWorld(extents, (bindings) => bindings)
+  // A byte more of data, and a map that is as long.
+  const more = sparseWorld(lengthened(mapBytes), (bindings) => bindings)
   const shiftedMap = shifted(mapBytes, record.suffixStart)
   const sums = encodeBlockSums(sealedLength - 1, Uint32Array.of(1))
   return [
     ...store(image, "a prefix of other data", prefixOf(few, prefix), {
       path: storePath(prefix),
       offset: 100
+    }),
+    ...store(image, "a prefix of a byte more", prefixOf(more, prefix), {
+      path: storePath(prefix),
+      offset: kept
     }),
     ...store(image, "a prefix with another map", prefixOf(piece, prefix), {
       path: storePath(`${prefix}.map`),
@@ -208,6 +228,14 @@ const stores = (image: StoreImage): ReadonlyArray<Forgery> => {
       expected: { tag: "Corrupt", path: storePath(`${prefix}.map`), offset: 0 }
     }
   ]
+}
+
+/** The extents of a map, the last one a byte longer. */
+const lengthened = (bytes: Uint8Array): ReadonlyArray<Extent> => {
+  const world = new DamageWorld()
+  world.put(mapPath, bytes)
+  const bindings = world.run(Effect.map(Offmap.open(mapPath), (map) => [...map.entries()]))
+  return longer(bindings).map(({ length, virtual }) => ({ offset: virtual, length }))
 }
 
 /** The map, whose last extent begins at `start`, or is stored behind the data. */

@@ -5,7 +5,7 @@
 import { decodeOffmapHeader, offmapLayout } from "../src/format/offmapImage.ts"
 import { bindingsOfPages, imageOf } from "./damageOffmap.ts"
 import { cellsAt, type Change, forged, searches, smallImage } from "./forgedOffmaps.ts"
-import { corrupt, type Forgery, forgedPath as path, passedOver, setWide, viewOf } from "./forgery.ts"
+import { changed, corrupt, type Forgery, forgedPath as path, passedOver, setWide, viewOf } from "./forgery.ts"
 
 const pages = imageOf(bindingsOfPages())
 
@@ -67,6 +67,12 @@ const misled = (): ReadonlyArray<Forgery> => {
     ["of no number", (_, view) => view.setFloat32(segments + 8, NaN, true)],
     ["of cells that are none", (_, view) => view.setUint32(segments + 12, 0xfffffff0, true)],
     [
+      "of segments of cells that are none",
+      (_, view) => {
+        for (const segment of [0, 1]) view.setUint32(segments + 16 * segment + 12, 0xfffffff0, true)
+      }
+    ],
+    [
       "of segments that are none",
       (_, view) => {
         for (let bucket = 0; bucket <= decoded.buckets; bucket++) {
@@ -89,4 +95,47 @@ const misled = (): ReadonlyArray<Forgery> => {
   )
 }
 
-export const indexForgeries = (): ReadonlyArray<Forgery> => [...indexes(), ...misled()]
+/** An index that leads far away, and a page that is damaged where the way goes back to. */
+const damagedOnTheWay = (): ReadonlyArray<Forgery> => {
+  const decoded = decodeOffmapHeader(pages, { path, origin: 0, available: pages.length })
+  const { radix, segments } = offmapLayout(decoded)
+  const back: Change = (_, view) => {
+    view.setFloat32(segments + 8, 1e30, true)
+    view.setUint32(segments + 28, 120, true)
+  }
+  const on: Change = (_, view) => {
+    for (let bucket = 0; bucket <= decoded.buckets; bucket++) view.setUint32(radix + bucket * 4, 0, true)
+    view.setFloat32(segments + 8, 0, true)
+  }
+  const ways = [
+    { name: "too far", change: back, cell: 5 },
+    { name: "too short", change: on, cell: 70 }
+  ]
+  return ways.flatMap(({ cell, change, name }) => {
+    const bytes = forged(pages, change)
+    // The place of the cell, whose page is summed no more.
+    bytes[cellsAt + cell * 64 + 8] ^= 1
+    const { virtual } = bindingsOfPages()[cell * 8]
+    return searches(bytes).map(([how, open]) =>
+      corrupt(`offmap: an index that leads ${name}, to a damaged page, ${how}`, undefined, () =>
+        open().translate(virtual)
+      )
+    )
+  })
+}
+
+/** Who goes on from a page to the next ones meets one that is damaged. */
+const damagedAhead = (): ReadonlyArray<Forgery> => {
+  const bytes = changed(pages, (copy) => void (copy[cellsAt + 70 * 64 + 8] ^= 1))
+  return searches(bytes).flatMap(([how, open]) => [
+    corrupt(`offmap: a damaged page ahead, verified, ${how}`, cellsAt + 4096, () => open().verifyAll()),
+    corrupt(`offmap: a damaged page ahead, walked to, ${how}`, cellsAt + 4096, () => [...open().entries()])
+  ])
+}
+
+export const indexForgeries = (): ReadonlyArray<Forgery> => [
+  ...indexes(),
+  ...misled(),
+  ...damagedOnTheWay(),
+  ...damagedAhead()
+]

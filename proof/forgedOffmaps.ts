@@ -6,8 +6,8 @@ import type { Binding } from "../src/bytes/extent.ts"
 import { OffmapPaged } from "../src/file/offmapPaged.ts"
 import type { OffmapSearch } from "../src/file/offmapSearch.ts"
 import { OffmapTable } from "../src/file/offmapTable.ts"
-import { decodeOffmapHeader, offmapLayout, pageBytes } from "../src/format/offmapImage.ts"
-import { imageOf } from "./damageOffmap.ts"
+import { decodeOffmapHeader, offmapLayout } from "../src/format/offmapImage.ts"
+import { bindingsOfPages, imageOf } from "./damageOffmap.ts"
 import { changed, corrupt, type Forgery, forgedPath as path, setWide } from "./forgery.ts"
 import { repairImage } from "./fuzzOffmapTarget.ts"
 
@@ -24,7 +24,7 @@ export const searches = (bytes: Uint8Array): ReadonlyArray<readonly [string, () 
     const layout = offmapLayout(decoded)
     const fetchNow = ({ length, position }: { readonly length: number; readonly position: number }) => ({
       position,
-      bytes: bytes.slice(layout.cells + position, layout.cells + position + Math.min(length, pageBytes))
+      bytes: bytes.slice(layout.cells + position, layout.cells + position + length)
     })
     const index = bytes.slice(layout.pageSums, layout.imageBytes)
     return new OffmapPaged({
@@ -60,11 +60,15 @@ const back = (count: number, length: number, gap = 10): ReadonlyArray<Binding> =
   }))
 const dense = imageOf(back(5, 40))
 const huge = imageOf([
-  { virtual: 100, physical: 0, length: 2 ** 40 },
+  { virtual: 100, physical: 0, length: 10 },
   { virtual: 2 ** 45, physical: 2 ** 42, length: 2 ** 40 }
 ])
+const scattered = imageOf(
+  [10_000, 0, 100, 200].map((physical, i) => ({ virtual: 100 * (i + 1), physical, length: 10 }))
+)
 const long = imageOf(back(3, 70_000))
 const empty = imageOf([])
+const pages = imageOf(bindingsOfPages())
 
 /** The image is refused when its header is read. */
 const header = (name: string, at: number, change: Change, image = smallImage, available?: number): Forgery =>
@@ -122,7 +126,15 @@ const headers = (): ReadonlyArray<Forgery> => [
   header("more bindings than cells hold", 16, (copy) => setWide(copy, 24, 9)),
   header("more segments than cells", 16, counts({ cells: 1, segments: 2, buckets: 2 }), smallImage, plenty),
   header("cells without an index", 16, counts({ cells: 1, segments: 0, buckets: 2 }), smallImage, plenty),
-  header("an empty map with a last offset", 16, (copy) => setWide(copy, 64, 1), empty),
+  header(
+    "an empty map with a last offset",
+    16,
+    (copy, view) => {
+      setWide(copy, 64, 1)
+      view.setUint32(72, 1, true)
+    },
+    empty
+  ),
   header("a last offset before the first", 16, (copy) => {
     setWide(copy, 64, 99)
     counts({ cells: 1, segments: 1, buckets: 0 })(copy)
@@ -166,22 +178,59 @@ const both =
     for (const change of changes) change(copy, view)
   }
 
+/** The second binding of a huge cell. */
+const second = (virtual: number, physical: number, length: number): Change =>
+  both(f64(40, virtual), f64(48, physical), f64(56, length))
+
+/** The map ends here, and has one bucket. */
+const endsAt =
+  (end: number): Change =>
+  (copy, view) => {
+    setWide(copy, 64, end - 1)
+    view.setUint32(72, 53, true)
+    counts({ cells: 1, segments: 1, buckets: 1 })(copy)
+  }
+
+const raisedEnds = (by: number): ReadonlyArray<Change> =>
+  [0, 1, 2, 3, 4].map((i) => u16(30 - 2 * i, 40 * (i + 1) + by))
+
 const cells = (): ReadonlyArray<Forgery> =>
   [
     cell("a kind that is none", smallImage, i32(32, 0x306)),
-    cell("a dense cell that counts", dense, i32(32, 0x500)),
-    cell("a cell without bindings", smallImage, i32(32, 2)),
-    cell("more bindings than the kind has room for", smallImage, i32(32, 0x502)),
+    // The head stands before the first end, which is relative to it.
+    cell("a dense cell that counts", dense, both(i32(32, 0x500), ...raisedEnds(0x500))),
+    cell("a cell without bindings", pages, both(i32(192 + 32, 2), i32(192 + 28, 0), f64(192 + 8, 0)), 2400),
+    // What would be the fifth start is the first place.
+    cell(
+      "more bindings than the kind has room for",
+      scattered,
+      both(i32(32, 0x502), endsAt(100 + 10_000 + 0x502))
+    ),
     cell("a start behind an unused one", dense, i32(60, 300)),
     cell("bindings that overlap", smallImage, i32(36, 9)),
     cell("bindings out of order", dense, i32(36, 0x80000000)),
-    cell("a length below 0", dense, u16(28, 10)),
-    cell("an offset with a fraction", huge, f64(40, 2 ** 45 + 0.5)),
-    cell("a length with a fraction", huge, f64(16, 0.5)),
-    cell("a binding that ends beyond 2^53-1", huge, f64(56, beyond)),
-    cell("a binding too far from its cell's base", long, i32(24, 0x7fffffff)),
+    cell("a length below 0", dense, both(u16(22, 150), endsAt(301)), 300),
+    // Sums of large numbers round fractions away.
+    cell(
+      "an offset with a fraction",
+      huge,
+      both(second(1000.25, 2 ** 42, 2 ** 52), endsAt(2 ** 52 + 1000)),
+      2000
+    ),
+    cell(
+      "a length with a fraction",
+      huge,
+      both(second(2 ** 52, 2 ** 52, 0.25), endsAt(2 ** 52 + 1)),
+      2 ** 52
+    ),
+    cell("a binding that ends beyond 2^53-1", huge, second(2 ** 45, 0, beyond - 2 ** 44)),
+    cell(
+      "a binding too far from its cell's base",
+      long,
+      both(i32(24, 0x7fffffff), endsAt(100 + 140_020 + 0x7fffffff - 140_000))
+    ),
     cell("a place below 0", smallImage, f64(8, -1)),
-    cell("a place with a fraction", smallImage, f64(8, 0.5)),
+    cell("a place with a fraction", huge, both(second(1000, 0.25, 2 ** 52), endsAt(2 ** 52 + 1000)), 2000),
     cell("a place beyond 2^53-1", huge, f64(48, beyond - 10)),
     // The index begins where the header says.
     cell(
