@@ -51,6 +51,7 @@ const right = (name: string, read: () => unknown): Forgery => ({
 })
 
 const range = (value: string): AnswerHeaders => ({ ...part, "content-range": value })
+const all: Ask = { status: 200, maySkip: true }
 const weak: Pinned = { etag: 'W/"a"' }
 const dated: Pinned = { lastModified: date }
 const weakPart = { ...part, etag: 'W/"a"' }
@@ -98,7 +99,20 @@ const ranges = (): ReadonlyArray<Forgery> => [
     { pinned: { ...weak, ...dated } }
   ),
   changed("another version, encoded", { ...part, etag: '"b"', "content-encoding": "gzip" }),
+  changed(
+    "another version of all of it, encoded",
+    { ...whole, etag: '"b"', "content-encoding": "gzip" },
+    all
+  ),
   refused("no ETag any more", plainPart),
+  refused("no ETag any more, of all of it", { "content-length": "100" }, all),
+  refused(
+    "no ETag any more, but a date",
+    { ...plainPart, "last-modified": date },
+    {
+      pinned: { etag: '"a"', lastModified: date }
+    }
+  ),
   refused("no ETag any more, under a condition", plainPart, { isConditional: true }),
   refused("no date any more", plainPart, { pinned: dated }),
   right("no date any more, under a condition", () =>
@@ -175,7 +189,7 @@ const wrongLists: ReadonlyArray<readonly [string, string | Uint8Array]> = [
   ["a number below 0", "-1 2\n"],
   ["a fraction", "1 2.5\n"],
   ["a word", "1 2 x\n"],
-  ["a mark that is none", Uint8Array.of(0xef, 0xbb, 0x31, 0x20, 0x32, 0x0a)],
+  ["a mark that is none", Uint8Array.of(0xef, 0xbb, 0x31, 0x31, 0x20, 0x32, 0x0a)],
   ["a part of a mark", Uint8Array.of(0xef, 0xbb)],
   ["a mark in the second line", "1 2\n\ufeff3 4\n"]
 ]

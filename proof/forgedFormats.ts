@@ -13,6 +13,7 @@ import { fileForgeries } from "./forgedFiles.ts"
 import { indexForgeries } from "./forgedOffmapIndexes.ts"
 import { offmapForgeries } from "./forgedOffmaps.ts"
 import { sectionForgeries } from "./forgedSections.ts"
+import { storeForgeries } from "./forgedStores.ts"
 import { type Forgery, type Met, storyOf } from "./forgery.ts"
 import type { PartFailure, PartOptions, PartReport } from "./part.ts"
 
@@ -25,7 +26,8 @@ const forgeries = (image: StoreImage): ReadonlyArray<Forgery> => [
   ...extentFileForgeries(),
   ...offmapForgeries(),
   ...indexForgeries(),
-  ...fileForgeries(image),
+  ...fileForgeries(),
+  ...storeForgeries(image),
   ...answerForgeries()
 ]
 
