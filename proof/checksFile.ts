@@ -6,6 +6,11 @@ const cutSince = "a file that is cut off while it is open: not one that lies sti
 
 export const fileChecks: ReadonlyArray<CheckText> = [
   ...inFile(
+    "src/file/AppendOnlyFile.ts",
+    [],
+    [["if (size < endPoff)", never, "an append-only file that was cut off"]]
+  ),
+  ...inFile(
     "src/file/blockSumsReading.ts",
     ["damageSums/map small mapped", "damageSums/section"],
     [

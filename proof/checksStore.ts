@@ -5,6 +5,23 @@ const never = "if (false)"
 
 export const storeChecks: ReadonlyArray<CheckText> = [
   ...inFile(
+    "src/store/storeBackup.ts",
+    [],
+    [
+      ["yield* attempt<void, Corrupt>(() => map.verifyAll())", "", "a damaged map, where it is backed up"],
+      [
+        "{ file: data, length: dataLength, to, sums }",
+        "{ file: data, length: dataLength, to, sums: sums && undefined }",
+        "a damaged prefix, where it is backed up"
+      ],
+      [
+        "to: target.chunk(number), sums }",
+        "to: target.chunk(number), sums: sums && undefined }",
+        "a damaged chunk, where it is backed up"
+      ]
+    ]
+  ),
+  ...inFile(
     "src/store/controlFile.ts",
     ["damageStore/store.control"],
     [

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Binding, Extent } from "../src/bytes/extent.ts"
+import { AppendOnlyFile } from "../src/file/AppendOnlyFile.ts"
 import { Offmap } from "../src/file/Offmap.ts"
 import { SparseFile } from "../src/file/SparseFile.ts"
 import { remoteOf } from "./damageSums.ts"
@@ -67,15 +68,19 @@ const afar = (world: DamageWorld): Need =>
     yield* reader.read(300, new Uint8Array(51))
   })
 
+/** A map that counts one binding more than it has. */
+export const miscounted = (map: Uint8Array): Uint8Array =>
+  changed(map, (copy, view) => {
+    setWide(copy, 24, Number(view.getBigUint64(24, true)) + 1)
+    repairImage(copy)
+  })
+
 const sparse = (): ReadonlyArray<Forgery> => [
   {
     name: "files: a map of one binding less than it counts, verified",
     read: () => {
       const world = sparseWorld(extents, (bindings) => bindings)
-      const map = changed(world.get(mapPath)!, (copy) => {
-        setWide(copy, 24, extents.length + 1)
-        repairImage(copy)
-      })
+      const map = miscounted(world.get(mapPath)!)
       world.put(mapPath, map)
       return world.run(SparseFile.verify(path))
     },
@@ -123,4 +128,19 @@ const claims = (): ReadonlyArray<Forgery> => {
   ]
 }
 
-export const fileForgeries = (): ReadonlyArray<Forgery> => [...sparse(), ...claims()]
+/** A file that is shorter than whoever wrote it has noted. */
+const appended = (): ReadonlyArray<Forgery> =>
+  [true, false].map((readonly) => ({
+    name: `files: an append-only file that was cut off, ${readonly ? "read" : "written"}`,
+    read: () => {
+      const world = new DamageWorld()
+      world.put(path, new Uint8Array(99))
+      const place = { path, endPoff: 90, deadHeaderSize: 10 }
+      return world.run<unknown, unknown>(
+        readonly ? AppendOnlyFile.openRo(place) : AppendOnlyFile.openRw(place)
+      )
+    },
+    expected: { tag: "InconsistentStore", path }
+  }))
+
+export const fileForgeries = (): ReadonlyArray<Forgery> => [...sparse(), ...claims(), ...appended()]

@@ -8,8 +8,8 @@ import { Store } from "../src/store/Store.ts"
 import { control, directory, type StoreImage } from "./damageStoreImage.ts"
 import { Tried } from "./damageStoreLook.ts"
 import { DamageWorld } from "./damageWorld.ts"
-import { extents, longer, mapPath, sparseWorld } from "./forgedFiles.ts"
-import { type Forgery, forgedPath as path } from "./forgery.ts"
+import { extents, longer, mapPath, miscounted, sparseWorld } from "./forgedFiles.ts"
+import { changed, type Forgery, forgedPath as path } from "./forgery.ts"
 
 const storePath = (name: string): string => `${directory}/${name}`
 
@@ -46,6 +46,19 @@ const told = (
     return tried.check()
   },
   expected: (found) => Number(found) > 0
+})
+
+/** A backup of a store in which this is wrong: it must not be passed on. */
+const backedUp = (image: StoreImage, what: string, file: string, bytes: Uint8Array): Forgery => ({
+  name: `store: ${what}, backed up`,
+  read: () => {
+    const tried = new Tried(image)
+    tried.put(file, bytes)
+    return tried.world.runLater(
+      Effect.flatMap(Store.open({ directory, readonly: true }), (opened) => opened.backup("/copy"))
+    )
+  },
+  expected: { tag: "Corrupt", path: storePath(file) }
 })
 
 /** The two files of a sparse file, under the names of a prefix. */
@@ -96,6 +109,11 @@ export const storeForgeries = (image: StoreImage): ReadonlyArray<Forgery> => {
       path: storePath(active),
       offset: record.chunkLengths.at(-1)! - 1
     }),
+    ...[prefix, sealed].map((file) => {
+      const wrong = changed(image.files.get(file)!, (copy) => void (copy[50] ^= 1))
+      return backedUp(image, `a byte of ${file}`, file, wrong)
+    }),
+    backedUp(image, "a map of another count", `${prefix}.map`, miscounted(mapBytes)),
     told(image, "a prefix that goes on behind its end", [[`${prefix}.map`, shiftedMap]]),
     {
       name: "store: a prefix behind its data, collected",
