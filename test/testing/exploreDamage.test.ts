@@ -56,6 +56,15 @@ const explore = (decoder: Decoder, options: Partial<ExploreDamageOptions> = {}) 
   exploreDamage({ path, bytes: encode(), judge: judgeBy(decoder), ...options })
 
 describe("exploring damage", () => {
+  it("ends at the first failure where that is asked for", async () => {
+    const trusting: Decoder = (bytes) => contentOf(bytes, viewOf(bytes))
+    const [all, one] = [await explore(trusting), await explore(trusting, { untilFailure: true })]
+    assert.isAbove(all.failed, 1)
+    assert.strictEqual(one.failed, 1)
+    assert.deepStrictEqual(one.failures[0], all.failures[0])
+    assert.isBelow(one.tried, all.tried)
+  })
+
   it("finds nothing where all is checked", async () => {
     const stale = encode().map((byte) => byte ^ 8)
     const { failures, harmless, kinds, tried, detected } = await explore(decode, { stale })
