@@ -33,6 +33,7 @@ const partsFor = ({ file }: Barrier): ReadonlyArray<string> => {
   if (name.startsWith("temporaryFile")) return ["crashMaterialise"]
   if (name.startsWith("sparse")) return ["crashSparse", "crashStore"]
   if (name === "storeBackup.ts" || name === "newFile.ts") return ["crashBackup", "crashStore"]
+  if (name === "controlFile.ts") return ["crashSlots", "crashBackup", "crashStore"]
   return ["crashStore", "crashBackup"]
 }
 

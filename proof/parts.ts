@@ -7,6 +7,7 @@ export const parts: Readonly<Record<string, () => Promise<Part>>> = {
   crashSparse: () => import("./crashSparse.ts").then(({ part }) => part),
   crashExtent: () => import("./crashExtent.ts").then(({ part }) => part),
   crashExtentClosed: () => import("./crashExtentClosed.ts").then(({ part }) => part),
+  crashSlots: () => import("./crashSlots.ts").then(({ part }) => part),
   crashBackup: () => import("./crashBackup.ts").then(({ part }) => part),
   crashMaterialise: () => import("./crashMaterialise.ts").then(({ part }) => part),
   damageControl: async () => (await import("./damageControl.ts")).part,
