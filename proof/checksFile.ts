@@ -2,7 +2,7 @@
 import { type CheckText, inFile } from "./checkText.ts"
 
 const never = "if (false)"
-const cutSince = "a file that is cut off while it is open: not one that lies still"
+const cutSince = "a file that is cut off while it is open, and not one that lies still: test/file has it"
 
 export const fileChecks: ReadonlyArray<CheckText> = [
   ...inFile(
@@ -231,7 +231,7 @@ export const fileChecks: ReadonlyArray<CheckText> = [
         "if (state.data.unsafe.readSomeAt(pieces.start(piece), bytes) < bytes.length) {",
         "if (state.data.unsafe.readSomeAt(pieces.start(piece), bytes) < 0) {",
         "data that was cut off",
-        cutSince + "; test/file/extentFileShortReads.test.ts has it"
+        "what the buffer holds in place of what is gone is compared with the checksum"
       ]
     ]
   )
