@@ -96,4 +96,4 @@ const story = (seed: number): CrashStory<string, Promised> => ({
   goOn
 })
 
-export const part = crashPart(story, { states: 70_000 })
+export const part = crashPart(story, { states: 90_000 })

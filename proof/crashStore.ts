@@ -186,4 +186,4 @@ const story = (seed: number): CrashStory<string, Promised> => {
 // A store's recovery takes long: what is tried within it is less of all than elsewhere.
 const exploration = { kills: 1 / 12, within: { exhaustivePieces: 6, samples: 24 } }
 
-export const part = crashPart(story, { states: 60_000, exploration })
+export const part = crashPart(story, { states: 40_000, exploration })

@@ -1,7 +1,8 @@
-/** All parts by name, each loaded only in the process that runs it. */
+/** All parts by name, each loaded only in the process that runs it; those that take longest come first. */
 import type { Part } from "./part.ts"
 
 export const parts: Readonly<Record<string, () => Promise<Part>>> = {
+  faultStore: async () => (await import("./faultStore.ts")).part,
   crashStore: () => import("./crashStore.ts").then(({ part }) => part),
   crashAppend: () => import("./crashAppend.ts").then(({ part }) => part),
   crashSparse: () => import("./crashSparse.ts").then(({ part }) => part),
@@ -20,7 +21,6 @@ export const parts: Readonly<Record<string, () => Promise<Part>>> = {
   faultExtent: async () => (await import("./faultExtent.ts")).part,
   faultOffloaded: async () => (await import("./faultOffloaded.ts")).part,
   faultSparse: async () => (await import("./faultSparse.ts")).part,
-  faultStore: async () => (await import("./faultStore.ts")).part,
   forgedFormats: async () => (await import("./forgedFormats.ts")).part,
   fuzzFormats: async () => (await import("./fuzzFormats.ts")).part
 }
