@@ -170,7 +170,11 @@ describe("a map that vanishes, or shrinks, while it is opened", () => {
   )
 
   /** Opens as `open` does, the map being cut to `size` before one of its calls after the other. */
-  const cutAtEachCall = (open: Effect.Effect<unknown, unknown, Io | Scope.Scope>, path: string, size: number) =>
+  const cutAtEachCall = (
+    open: Effect.Effect<unknown, unknown, Io | Scope.Scope>,
+    path: string,
+    size: number
+  ) =>
     Effect.gen(function* () {
       const io = withoutMapping(yield* Io)
       const whole = yield* contentOf(path)

@@ -13,9 +13,13 @@ export interface Child {
 }
 
 export const startChild = (module: string, args: ReadonlyArray<string>): Child => {
-  const child = spawn(process.execPath, ["--expose-gc", here("../../scripts/runTypeScript.mjs"), here(module), ...args], {
-    stdio: ["ignore", "pipe", "pipe"]
-  })
+  const child = spawn(
+    process.execPath,
+    ["--expose-gc", here("../../scripts/runTypeScript.mjs"), here(module), ...args],
+    {
+      stdio: ["ignore", "pipe", "pipe"]
+    }
+  )
   let output = ""
   const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
     child.on("close", (code, signal) => resolve({ code, signal }))
