@@ -270,6 +270,12 @@ export const instanceOf = (
   makeInstance({ chunkSize: 16, ...options, source, store })
 
 /** All bytes of a stream. */
+/** Waits until something holds, at most for some seconds: on a busy machine other fibers take their time. */
+export const until = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (let left = 5000; left > 0 && !holds(); left--) yield* Effect.sleep(1)
+  })
+
 export const collect = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Uint8Array, E> =>
   Effect.map(Stream.runCollect(stream), (pieces) => Uint8Array.from(pieces.flatMap((piece) => [...piece])))
 

@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
 import { SourceChanged } from "../../src/bytes/errors.ts"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
-import { collect, instanceOf, type SourceFault, TestSource, TestStore } from "./sparseIoDoubles.ts"
+import { collect, instanceOf, type SourceFault, TestSource, TestStore, until } from "./sparseIoDoubles.ts"
 
 const length = 200
 
@@ -150,10 +150,10 @@ describe("a source that says itself that it has changed", () => {
         const changed = new SourceChanged({ source: "the object", expected: "a", found: "b" })
         let calls = 0
         source.wait = Effect.suspend((): Effect.Effect<unknown, never> =>
-          calls++ === 0 ? Effect.sleep(20) : (Effect.fail(changed) as never)
+          calls++ === 0 ? Effect.sleep(2000) : (Effect.fail(changed) as never)
         )
         const slow = yield* start(io.readChunk(0))
-        yield* Effect.sleep(1)
+        yield* until(() => calls > 0)
         expect(yield* Effect.flip(io.readChunk(100))).toBe(changed)
         expect(yield* Effect.flip(Fiber.join(slow))).toBe(changed)
         expect(yield* Effect.flip(io.readChunk(0))).toBe(changed)

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { describe, expect, it } from "vitest"
 import { bytesAt, run, start } from "../file/pageDevices.ts"
-import { collect, instanceOf, quietly, StoreFailed, TestSource, TestStore } from "./sparseIoDoubles.ts"
+import { collect, instanceOf, quietly, StoreFailed, TestSource, TestStore, until } from "./sparseIoDoubles.ts"
 
 const length = 200
 
@@ -361,7 +361,7 @@ describe("a prefetch", () => {
         source.wait = Effect.never
         const { isIdle, service: io } = yield* instanceOf(source, new TestStore(), { requestBytes: 160 })
         const fiber = yield* start(io.prefetch({ offset: 0, length: 10_000 }))
-        yield* Effect.sleep(1)
+        yield* until(() => source.underWay.size >= 3)
         expect(source.underWay.size).toBe(3)
         yield* Fiber.interrupt(fiber)
         expect([source.underWay.size, isIdle(), Exit.hasInterrupts(yield* Fiber.await(fiber))]).toEqual([
