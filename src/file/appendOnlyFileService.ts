@@ -131,9 +131,9 @@ export interface AppendOnlyFileService<E = AppendOnlyExternalError> {
    */
   readonly flush: Effect.Effect<void, AppendOnlyFlushError>
   /**
-   * Makes what was flushed survive a power cut. It does not flush. The first one makes
-   * the name survive too, which whoever made the file may have left undone. After a failure nothing is known of what the device holds: it is
-   * never tried again, and every later flush and fsync fails with `Poisoned`.
+   * Makes what was flushed survive a power cut. It does not flush. The first one makes the name
+   * survive too, which whoever made the file may have left undone. After a failure nothing is known of
+   * what the device holds: it is never tried again, and every later flush and fsync fails with `Poisoned`.
    */
   readonly fsync: Effect.Effect<void, AppendOnlyFsyncError>
   /** Read-only: takes `end` for the new end of the file. No I/O, so it is not compared with the size. */
